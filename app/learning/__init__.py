@@ -1,0 +1,1 @@
+"""The adaptive engine: content, estimate, choice, score, explanation. Values in, values out."""
