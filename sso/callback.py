@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NewType
 
-from sso.connection import require_enabled
+from sso.discovery import require_ready
 from sso.errors import (
     BrowserMismatch,
     CallbackRefused,
@@ -87,7 +87,7 @@ def authorization_code(
     `sign_in` is the opened `callback.state`, `connection` the one whose callback URL was called:
     each has its own, so that a provider can't answer for another one (RFC 9700 §4.4.2.2).
     """
-    require_enabled(connection)
+    require_ready(connection, discovery)
     if sign_in.connection_id != connection.id:
         raise StateInvalid("This sign-in was begun with another provider.")
     if not sign_in.is_from(browser_cookie):

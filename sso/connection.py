@@ -61,9 +61,3 @@ def check_connection(connection: OidcConnection, *, allow_http_loopback: bool) -
     if text(connection.client_secret, MAX_SECRET) is None:
         raise ConnectionInvalid(f"The client secret must have 1 to {MAX_SECRET} characters.")
     return connection
-
-
-def require_enabled(connection: OidcConnection) -> None:
-    """Every step calls this: a connection switched off takes part in nothing."""
-    if not connection.enabled:
-        raise ConnectionInvalid("This way of signing in is switched off.")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from keys import jwk
 from keys.errors import BadKey
 from sso.bounds import endpoint, json_object, strings
-from sso.errors import DiscoveryInvalid, IssuerMismatch
+from sso.errors import ConnectionInvalid, DiscoveryInvalid, IssuerMismatch
+
+if TYPE_CHECKING:
+    from sso.connection import OidcConnection
 
 MAX_METADATA_BYTES = 256_000
 ALGORITHMS = ("RS256", "PS256", "ES256")
@@ -70,6 +74,16 @@ def parse_discovery(body: bytes, *, issuer: str, allow_http_loopback: bool = Fal
         client_auth=_client_auth(metadata),
         iss_parameter=metadata.get("authorization_response_iss_parameter_supported") is True,
     )
+
+
+def require_ready(connection: OidcConnection, discovery: Discovery) -> None:
+    """Each step of a sign-in begins with this: a connection that is switched off takes part in
+    nothing, and metadata kept from before its issuer was changed is not used.
+    """
+    if not connection.enabled:
+        raise ConnectionInvalid("This way of signing in is switched off.")
+    if discovery.issuer != connection.issuer:
+        raise IssuerMismatch("The metadata at hand is another issuer's.")
 
 
 def _require_code_flow(metadata: dict[str, object]) -> None:

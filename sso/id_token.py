@@ -125,7 +125,7 @@ def check_sign_in(claims: Mapping[str, object], sign_in: SignInState, now: datet
     ):
         raise NonceMismatch("The token answers another sign-in.")
     if _seconds(claims, "iat") < (sign_in.issued_at - LEEWAY).timestamp():
-        raise TokenExpired("The token was issued before the sign-in began.")
+        raise TokenExpired("The token was issued before the sign-in began, or the clocks differ.")
     auth_time = claims.get("auth_time")
     if auth_time is not None and _seconds(claims, "auth_time") > (now + LEEWAY).timestamp():
         raise TokenInvalid("The token's auth_time lies in the future.")

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NewType
 
 from sso.bounds import text
-from sso.connection import SubjectClaim, require_enabled
+from sso.connection import SubjectClaim
+from sso.discovery import require_ready
 from sso.errors import TokenInvalid
 from sso.id_token import LEEWAY, check_audience, check_issuer, verified_claims
 
@@ -53,7 +54,7 @@ def verify_logout_token(
     `typ` logout+jwt is only recommended (§2.4), so "JWT" and none are taken as well: `events`
     and the forbidden `nonce` tell it from an ID token.
     """
-    require_enabled(connection)
+    require_ready(connection, discovery)
     claims = verified_claims(
         token,
         discovery=discovery,

@@ -7,7 +7,7 @@ comes back: `parse_callback` → `authorization_code` → `token_request` → `p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote_plus
 
 from authlib.common.urls import add_params_to_uri
@@ -20,7 +20,8 @@ from authlib.oidc.discovery import get_well_known_url
 from joserfc.errors import JoseError
 
 from keys import jwt
-from sso.connection import require_enabled
+from sso.bounds import text
+from sso.discovery import require_ready
 from sso.errors import TokenInvalid
 from sso.id_token import (
     LEEWAY,
@@ -59,14 +60,14 @@ def authorization_url(
     *,
     sealed_state: str,
     redirect_uri: str,
-    prompt: str | None = None,
+    prompt: Literal["none", "login", "consent", "select_account"] | None = None,
     login_hint: str | None = None,
 ) -> str:
     """The Authentication Request: code flow with PKCE S256 (OpenID Connect Core 1.0 §3.1.2.1).
 
-    `sealed_state` is `sign_in.to_bytes()`, sealed.
+    `sealed_state` is `sign_in.to_bytes()`, sealed. A hint that can't be used is left out.
     """
-    require_enabled(connection)
+    require_ready(connection, discovery)
     url = prepare_grant_uri(
         discovery.authorization_endpoint,
         connection.client_id,
@@ -79,7 +80,7 @@ def authorization_url(
         code_challenge_method="S256",
         max_age=None if sign_in.max_age is None else str(sign_in.max_age),
         prompt=prompt,
-        login_hint=login_hint,
+        login_hint=text(login_hint),
     )
     return str(url)
 
@@ -93,7 +94,7 @@ def token_request(
     redirect_uri: str,
 ) -> HttpRequest:
     """Redeem the code (OpenID Connect Core 1.0 §3.1.3.1), as the client that we are there."""
-    require_enabled(connection)
+    require_ready(connection, discovery)
     body = prepare_token_request(
         "authorization_code",
         redirect_uri=redirect_uri,
@@ -123,7 +124,7 @@ def verify_id_token(
 
     KeyUnknown: fetch `jwks_uri` once more and try again, once.
     """
-    require_enabled(connection)
+    require_ready(connection, discovery)
     claims = verified_claims(
         tokens.id_token,
         discovery=discovery,
