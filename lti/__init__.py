@@ -1,0 +1,1 @@
+"""LTI 1.3 Advantage, the tool's side: values in, values out."""
