@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
 from sso.claims import assertion
+from sso.connection import SubjectClaim
 from sso.errors import (
     AlgorithmRefused,
     AudienceMismatch,
@@ -271,3 +272,11 @@ def test_no_claims_break_it(provider, changes):
     assert made.subject == claims["sub"]
     assert made.issuer == claims["iss"] == provider.issuer
     assert made.unique_id == "n" * 43
+
+
+@pytest.mark.parametrize("sub", ["", None, ..., 5])
+def test_an_empty_subject_is_refused_whatever_claim_names_the_person(provider, sub):
+    connection = provider.connection(subject=SubjectClaim.OID)
+    token = provider.sign(provider.claims(sub=sub, oid="o-1"))
+    with pytest.raises(TokenInvalid, match="sub"):
+        provider.verify(token, connection=connection)
