@@ -1,0 +1,1 @@
+"""The gateway: everything that touches a clock, a database or a network."""

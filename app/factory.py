@@ -1,0 +1,33 @@
+"""The composition root of the web processes."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import config, deps
+from app.store.migrate import require_current
+from app.web import admin, api, errors, headers, health, learn, logs, lti, pages, scim, sso
+
+_LARGEST_BODY = 1024 * 1024
+
+
+def create_app(given: deps.Deps | None = None) -> Flask:
+    """Build the application; raises SettingsError or SchemaBehind rather than start half right."""
+    ready = given or deps.assemble(config.load())
+    require_current(ready.db)
+    app = Flask("app", static_folder="web/static", template_folder="web/templates")
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    app.extensions["ostiary"] = ready
+    if ready.settings.trusted_proxies:
+        hops = ready.settings.trusted_proxies
+        # The address to show and bind comes from the settings; only the client's is read from proxies.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
+    for room in (logs, headers, errors, health):
+        room.install(app)
+    for blueprint in (
+        pages.blueprint, scim.blueprint, lti.blueprint, sso.blueprint,
+        learn.blueprint, admin.blueprint, api.blueprint,
+    ):  # fmt: skip
+        app.register_blueprint(blueprint)
+    return app

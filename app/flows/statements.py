@@ -1,0 +1,94 @@
+"""Statements on their way to a record store: the request, and what its answers mean."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.deps import Deps
+from app.http import HttpFailed, Response
+from app.kernel.delivery import Outcome
+from app.store import destinations, outbox
+from app.store.db import Tx
+from app.store.destinations import Stream
+from app.store.outbox import Claimed, Fact
+from app.store.statements import Stored
+
+SECRET = "destination"  # noqa: S105 - the name of a purpose
+_VERSION = "1.0.3"
+_LATER = {401, 403, 404, 405, 408, 425, 429}
+"""Refusals that a person mends at the other side: the statements are not at fault, so they wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementsRequest:
+    """POST /statements (xAPI 1.0.3 Communication §2.1.2)."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    method: str = "POST"
+
+
+def send(deps: Deps, stream: Stream, batch: Sequence[Stored]) -> Outcome:
+    """Send a batch in order; ids are fixed, so a batch that came twice is stored once."""
+    bodies = "[" + ",".join(one.body for one in batch) + "]"
+    return _send(deps, stream.url, stream.sealed_secret, bodies)
+
+
+def send_again(deps: Deps, claimed: Claimed) -> Outcome:
+    """Send one statement that had been set aside and was replayed."""
+    destination_id = claimed.destination.removeprefix("destination:")
+    with deps.db.read(claimed.tenant) as read:
+        row = destinations.get(read, destination_id)
+    if row is None or not row["enabled"]:
+        return Outcome("refused", "The destination is gone or switched off.")
+    return _send(
+        deps, row["url"], row["sealed_secret"], json.dumps([claimed.fact.payload["statement"]])
+    )
+
+
+def set_aside(
+    deps: Deps, tx: Tx, stream: Stream, statement: dict[str, Any], outcome: Outcome, now: datetime
+) -> None:
+    """Keep one refused statement as a dead delivery that an administrator can see and replay."""
+    fact = Fact(deps.ids.new(), "statement.refused", statement["id"], {"statement": statement})
+    outbox.add_dead(
+        tx, deps.ids.new(), fact, now,
+        kind="xapi", destination=f"destination:{stream.id}", error=outcome.message or "refused",
+    )  # fmt: skip
+
+
+def seal_credentials(deps: Deps, key: str, secret: str) -> str:
+    """Seal a record store's Basic credentials for its row."""
+    return deps.seal.seal(SECRET, f"{key}:{secret}".encode())
+
+
+def _send(deps: Deps, url: str, sealed: str, body: str) -> Outcome:
+    basic = base64.b64encode(deps.seal.open(SECRET, sealed)).decode()
+    headers = {
+        "Authorization": f"Basic {basic}",
+        "Content-Type": "application/json",
+        "X-Experience-API-Version": _VERSION,
+    }
+    address = url.rstrip("/")
+    address = address if address.endswith("/statements") else address + "/statements"
+    try:
+        return _meaning(deps.http.send(StatementsRequest(address, headers, body.encode())))
+    except HttpFailed as error:
+        return Outcome("later", error.reason)
+
+
+def _meaning(response: Response) -> Outcome:
+    status = response.status
+    if status in {200, 204}:
+        return Outcome("delivered", status=status)
+    said = f"The record store answered {status}: {response.body[:200].decode(errors='replace')}"
+    if 400 <= status < 500 and status not in _LATER:  # noqa: PLR2004 - HTTP's own ranges
+        return Outcome("refused", said, status)
+    after = response.headers.get("Retry-After", "")
+    return Outcome("later", said, status, float(after) if after.isdigit() else None)

@@ -1,0 +1,183 @@
+"""The only outbound client: time-outs, a size cap, no redirects, and no way into private networks.
+
+The address is checked where the connection is made, on the very address that is connected to, so a
+name that resolves differently a moment later gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import create_connection
+
+from app.kernel import transaction
+
+USER_AGENT = "Ostiary/0.1 (+learning gateway)"
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 15.0
+_MAX_BYTES = 4 * 1024 * 1024
+_LONGEST_URL = 8_000
+
+
+class HttpFailed(Exception):  # noqa: N818 - it failed; the name says so
+    """No usable response came; `reason` is a sentence, `permanent` when trying again can't help."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+
+
+class Request(Protocol):
+    """What the protocol packages hand over."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response; header names are looked up in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http:
+    """Sends requests. `insecure` allows http and loopback, for practice and tests."""
+
+    def __init__(self, *, insecure: bool = False, pool_size: int = 16) -> None:
+        self._insecure = insecure
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.max_redirects = 0
+        adapter = _GuardedAdapter(insecure=insecure, pool_size=pool_size)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(self, request: Request) -> Response:
+        """Send and read the whole answer; raises HttpFailed, and RuntimeError inside a transaction."""
+        if transaction.is_open():
+            raise RuntimeError("no HTTP inside a database transaction")
+        self._check(request.url)
+        started = time.monotonic()
+        try:
+            answer = self._session.request(
+                request.method, request.url,
+                headers={"User-Agent": USER_AGENT, **request.headers},
+                data=request.body, timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                allow_redirects=False, stream=True,
+            )  # fmt: skip
+            with answer:
+                body = _bounded(answer, started)
+        except AddressRefused as error:
+            raise HttpFailed(str(error), permanent=True) from None
+        except requests.RequestException as error:
+            raise HttpFailed(_why(error, request.url)) from error
+        return Response(answer.status_code, CaseInsensitiveDict(answer.headers), body)
+
+    def _check(self, url: str) -> None:
+        parts = urlsplit(url)
+        allowed = {"https", "http"} if self._insecure else {"https"}
+        if (
+            parts.scheme not in allowed
+            or not parts.hostname
+            or len(url) > _LONGEST_URL
+            or parts.username
+        ):
+            raise HttpFailed(f"The address {url[:200]!r} is not an https address.", permanent=True)
+
+
+class AddressRefused(requests.exceptions.InvalidURL):
+    """The name resolves only to addresses that we don't connect to."""
+
+
+def check_address(address: str, *, insecure: bool) -> None:
+    """Refuse addresses that are not public; loopback passes when `insecure`."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if not (ip.is_global and not ip.is_multicast) and not (insecure and ip.is_loopback):
+        raise AddressRefused(f"The address {ip} is not public, so nothing is sent to it.")
+
+
+def _bounded(answer: requests.Response, started: float) -> bytes:
+    chunks, size = [], 0
+    for chunk in answer.iter_content(65536):
+        size += len(chunk)
+        if size > _MAX_BYTES:
+            raise HttpFailed(f"The answer is larger than {_MAX_BYTES // 2**20} MiB.")
+        if time.monotonic() - started > 2 * _READ_SECONDS:
+            raise HttpFailed("The answer came too slowly.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _why(error: requests.RequestException, url: str) -> str:
+    host = urlsplit(url).hostname
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"The certificate of {host} can't be trusted."
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"{host} did not answer in time."
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return f"{host} can't be reached."
+    return f"{host} gave no readable answer ({type(error).__name__})."
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """Connects only where `check_address` allows."""
+
+    def __init__(self, *, insecure: bool, pool_size: int) -> None:
+        self._guarded_pools = {
+            "http": _pool_class(HTTPConnectionPool, HTTPConnection, insecure=insecure),
+            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, insecure=insecure),
+        }
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._guarded_pools
+
+
+def _pool_class(pool: Any, connection: Any, *, insecure: bool) -> Any:
+    class Guarded(connection):  # type: ignore[misc]
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, insecure=insecure)
+
+    return type("GuardedPool", (pool,), {"ConnectionCls": Guarded})
+
+
+def _connect(connection: Any, *, insecure: bool) -> socket.socket:
+    host, port = connection._dns_host, connection.port  # noqa: SLF001 - urllib3's own hook point
+    refused: Exception | None = None
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise requests.exceptions.ConnectionError(f"{host} can't be found") from error
+    for *_, address in found:
+        try:
+            check_address(str(address[0]), insecure=insecure)
+            return create_connection((str(address[0]), port), connection.timeout)
+        except (OSError, AddressRefused) as error:
+            # AddressRefused is an OSError too (requests' own lineage); both mean: try the next address.
+            refused = error
+    if isinstance(refused, AddressRefused):
+        raise refused
+    raise requests.exceptions.ConnectionError(f"{host} can't be reached") from refused

@@ -1,0 +1,87 @@
+"""The gateway's own errors. A class carries its wire code and its HTTP status; `web/errors.py` renders them.
+
+OstiaryError
+├── Invalid        400  the request cannot be understood
+├── Unauthenticated 401 no credential, or one that no longer stands
+├── Refused        403  understood, and not allowed
+├── NotFound       404
+├── Conflict       409
+├── TooLarge       413
+├── Throttled      429
+└── Unavailable    503  try again later; nothing was changed
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OstiaryError(Exception):
+    """Base of the errors that a caller is told about: `code` is stable, `message` is for a person."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "error"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.wire_code = code or self.code
+        self.retry_after = retry_after
+
+
+class Invalid(OstiaryError):
+    """The request cannot be understood as it stands."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class Unauthenticated(OstiaryError):
+    """No credential came, or it is unknown, expired or revoked."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class Refused(OstiaryError):
+    """Understood, and not allowed."""
+
+    status = 403
+    code = "refused"
+
+
+class NotFound(OstiaryError):
+    """No such thing in this tenant."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(OstiaryError):
+    """The state has moved on, or the name is taken."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(OstiaryError):
+    """A body or a value is over its bound."""
+
+    status = 413
+    code = "too_large"
+
+
+class Throttled(OstiaryError):
+    """Too many requests for now."""
+
+    status = 429
+    code = "throttled"
+
+
+class Unavailable(OstiaryError):
+    """Nothing was changed; the same request may succeed later."""
+
+    status = 503
+    code = "unavailable"

@@ -1,0 +1,22 @@
+"""The tenant: the organization whose rows, keys and people these are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+TenantId = NewType("TenantId", str)
+
+OPERATOR = "_operator"
+"""Owner name of what belongs to the gateway's operator and to no tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One organization. `home_page` is its people's xAPI account home page and never changes."""
+
+    id: TenantId
+    slug: str
+    name: str
+    enabled: bool
+    home_page: str

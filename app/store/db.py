@@ -1,0 +1,166 @@
+"""Engines and the three handles. Flows open them; store functions take them first and never commit.
+
+`read(tenant)`  a snapshot; never takes the write lock
+`tx(tenant)`    the write transaction; commits on a clean exit, else rolls back
+`system()`      across tenants: look-ups before a tenant is known, and the worker's claims
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+from app.kernel import transaction
+from app.kernel.errors import Unavailable
+from app.kernel.tenant import TenantId
+from app.store.gate import WriterGate
+
+_BUSY_MS = 10_000
+_NAME_TENANT = text("SELECT set_config('ostiary.tenant', :tenant, true)")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A snapshot of one tenant's rows."""
+
+    conn: Connection
+    tenant: TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class Tx(Read):
+    """A write transaction on one tenant's rows; reads inside it see its own writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A transaction across tenants. Every statement in it must name the tenant it means."""
+
+    conn: Connection
+
+    def within(self, tenant: TenantId) -> Tx:
+        """Narrow to one tenant, once it is known, in the same transaction."""
+        return Tx(self.conn, tenant)
+
+
+class Database:
+    """The gateway's database: SQLite in one file, or PostgreSQL with a role for each handle."""
+
+    def __init__(self, url: str, *, system_url: str | None = None, pool_size: int = 12) -> None:
+        self.url = parse_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            path = os.path.abspath(self.url.database or "ostiary.db")  # noqa: PTH100
+            self._gate: WriterGate | None = WriterGate(path)
+            self._reader = _sqlite(self.url, "BEGIN", pool_size)
+            self._writer = self._system = _sqlite(self.url, "BEGIN IMMEDIATE", pool_size)
+            self._system_reader = self._reader
+        else:
+            self._gate = None
+            self._writer = _postgres(self.url, pool_size)
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._system = _postgres(parse_url(system_url or url), max(4, pool_size // 2))
+            self._system_reader = self._system.execution_options(postgresql_readonly=True)
+
+    @contextmanager
+    def read(self, tenant: TenantId) -> Iterator[Read]:
+        """Open a snapshot of one tenant's rows."""
+        with _begun(self._reader, nullcontext()) as conn:
+            self._name(conn, tenant)
+            yield Read(conn, tenant)
+
+    @contextmanager
+    def tx(self, tenant: TenantId) -> Iterator[Tx]:
+        """Open the write transaction; raises Unavailable when the database is busy or away."""
+        with _begun(self._writer, self._writing()) as conn:
+            self._name(conn, tenant)
+            yield Tx(conn, tenant)
+
+    @contextmanager
+    def system(self, *, write: bool = False) -> Iterator[System]:
+        """Open a transaction across tenants, for reading unless `write` is said."""
+        if write:
+            with _begun(self._system, self._writing()) as conn:
+                yield System(conn)
+        else:
+            with _begun(self._system_reader, nullcontext()) as conn:
+                yield System(conn)
+
+    def close(self) -> None:
+        """Return every pooled connection."""
+        for engine in (self._reader, self._writer, self._system):
+            engine.dispose()
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return self._gate.writing() if self._gate else nullcontext()
+
+    def _name(self, conn: Connection, tenant: TenantId) -> None:
+        # Row-level security reads this setting; without it no row is visible.
+        if not self.is_sqlite:
+            conn.execute(_NAME_TENANT, {"tenant": tenant})
+
+
+def parse_url(url: str) -> URL:
+    """Read a database URL; `postgres://` and `postgresql://` both mean psycopg."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() in {"postgres", "postgresql"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        raise ValueError("the database must be sqlite:/// or postgresql://")
+    return parsed
+
+
+@contextmanager
+def _begun(engine: Engine, gate: AbstractContextManager[None]) -> Iterator[Connection]:
+    try:
+        with gate, engine.connect() as conn, conn.begin(), transaction.entered():
+            yield conn
+    except OperationalError as error:
+        raise Unavailable(
+            "The database can't be reached or is busy. Nothing was changed; try again in a moment.",
+            code="database_unavailable",
+            retry_after=2,
+        ) from error
+
+
+def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
+    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=15)
+
+    @event.listens_for(engine, "connect")
+    def connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        for pragma in (
+            f"busy_timeout = {_BUSY_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+            "cache_size = -16000",
+        ):
+            dbapi.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begun(conn: Connection) -> None:
+        conn.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres(url: URL, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=15,
+        pool_pre_ping=False,
+        connect_args={"options": "-c synchronous_commit=on -c TimeZone=UTC", "connect_timeout": 5},
+    )

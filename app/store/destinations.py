@@ -1,0 +1,139 @@
+"""Where a tenant's statements go: one cursor a destination, moved only by who holds its lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, exists, insert, or_, select, tuple_, update
+
+from app.kernel.tenant import TenantId
+from app.store.db import Read, System, Tx
+from app.store.sql import settled_before
+from app.store.tables.learning import statement
+from app.store.tables.outbox import destination
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A destination whose next statements this holder of the lease may send."""
+
+    tenant: TenantId
+    id: str
+    url: str
+    sealed_secret: str
+    txid: int
+    seq: int
+    attempts: int
+    lease: str
+
+
+def add(
+    tx: Tx,
+    destination_id: str,
+    kind: str,
+    url: str,
+    sealed_secret: str,
+    now: datetime,
+    cursor: tuple[int, int],
+) -> None:
+    """Add a destination that gets what comes after the cursor."""
+    tx.conn.execute(insert(destination).values(
+        tenant_id=tx.tenant, id=destination_id, kind=kind, url=url, sealed_secret=sealed_secret, enabled=True,
+        created_at=now, cursor_txid=cursor[0], cursor_seq=cursor[1], attempts=0, next_at=now,
+    ))  # fmt: skip
+
+
+def get(read: Read, destination_id: str) -> dict[str, Any] | None:
+    """Return one destination's row."""
+    mine = (destination.c.tenant_id == read.tenant) & (destination.c.id == destination_id)
+    row = read.conn.execute(select(destination).where(mine)).first()
+    return None if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def anything_due(system: System, now: datetime) -> bool:
+    """Tell by a mere read whether `claim` would find something."""
+    return (
+        system.conn.execute(select(destination.c.id).where(_due(system, now)).limit(1)).first()
+        is not None
+    )
+
+
+def claim(system: System, now: datetime, lease: str, until: datetime) -> Stream | None:
+    """Lease one destination that has statements to send and is due."""
+    due = _due(system, now)
+    query = select(destination).where(due).order_by(destination.c.next_at).limit(1)
+    if system.conn.dialect.name != "sqlite":
+        query = query.with_for_update(skip_locked=True)
+    row = system.conn.execute(query).first()
+    if row is None:
+        return None
+    system.conn.execute(
+        update(destination)
+        .where(destination.c.tenant_id == row.tenant_id, destination.c.id == row.id)
+        .values(lease=lease, lease_until=until)
+    )
+    return Stream(
+        TenantId(row.tenant_id), row.id, row.url, row.sealed_secret, row.cursor_txid, row.cursor_seq,
+        row.attempts, lease,
+    )  # fmt: skip
+
+
+def advance(system: System, stream: Stream, cursor: tuple[int, int], now: datetime) -> bool:
+    """Move the cursor behind what was accepted; False when the lease was lost."""
+    return _release(
+        system,
+        stream,
+        cursor_txid=cursor[0],
+        cursor_seq=cursor[1],
+        attempts=0,
+        next_at=now,
+        last_error=None,
+    )
+
+
+def failed(system: System, stream: Stream, error: str, next_at: datetime) -> bool:
+    """Leave the cursor where it is until `next_at`; False when the lease was lost."""
+    return _release(system, stream, attempts=stream.attempts + 1, next_at=next_at, last_error=error)
+
+
+def backlog(read: Read) -> list[dict[str, Any]]:
+    """Return the destinations that are behind or failing."""
+    behind = exists().where(
+        statement.c.tenant_id == destination.c.tenant_id,
+        tuple_(statement.c.txid, statement.c.seq)
+        > tuple_(destination.c.cursor_txid, destination.c.cursor_seq),
+    )
+    rows = read.conn.execute(
+        select(destination)
+        .where(destination.c.tenant_id == read.tenant, behind)
+        .order_by(destination.c.id)
+    )
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _due(system: System, now: datetime) -> Any:
+    waiting = exists().where(
+        statement.c.tenant_id == destination.c.tenant_id,
+        tuple_(statement.c.txid, statement.c.seq)
+        > tuple_(destination.c.cursor_txid, destination.c.cursor_seq),
+        statement.c.txid < settled_before(system.conn),
+    )
+    return and_(
+        destination.c.kind == "xapi",
+        destination.c.enabled,
+        destination.c.next_at <= now,
+        or_(destination.c.lease_until.is_(None), destination.c.lease_until < now),
+        waiting,
+    )
+
+
+def _release(system: System, stream: Stream, **change: Any) -> bool:
+    mine = and_(
+        destination.c.tenant_id == stream.tenant,
+        destination.c.id == stream.id,
+        destination.c.lease == stream.lease,
+    )
+    released = update(destination).where(mine).values(lease=None, lease_until=None, **change)
+    return system.conn.execute(released).rowcount == 1

@@ -1,0 +1,22 @@
+"""One-time claims. The insert is the claim, so two processes can't both succeed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete
+
+from app.store.db import System, Tx
+from app.store.sql import insert_once
+from app.store.tables.tenants import once
+
+
+def claim(tx: Tx, kind: str, key: str, expires_at: datetime) -> bool:
+    """Claim (kind, key) until it expires; False when it was claimed before."""
+    row = {"tenant_id": tx.tenant, "kind": kind, "key": key, "expires_at": expires_at}
+    return insert_once(tx.conn, once, row)
+
+
+def forget_expired(system: System, now: datetime) -> int:
+    """Drop claims whose credential has expired by itself."""
+    return system.conn.execute(delete(once).where(once.c.expires_at < now)).rowcount

@@ -1,0 +1,162 @@
+"""People and the identities that point to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+
+from app.kernel.person import Person
+from app.store.db import Read, Tx
+from app.store.sql import insert_once, locked
+from app.store.tables.people import identity, person, role_grant
+
+COLUMNS = [person.c[name] for name in (
+    "id", "user_name", "display_name", "given_name", "family_name", "email", "email_verified",
+    "locale", "active", "deleted_at", "version", "sources",
+)]  # fmt: skip
+"""What makes a Person of a row; other queries join them in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """(source, issuer, subject) and the person it points to. The issuer is the trust's own id."""
+
+    id: str
+    person_id: str
+    source: str
+    issuer: str
+    subject: str
+
+
+def get(read: Read, person_id: str) -> Person | None:
+    """Find a person by id, also an inactive or deleted one."""
+    return _one(read, _where(read, person.c.id == person_id))
+
+
+def lock(tx: Tx, person_id: str) -> Person | None:
+    """Find a person and keep others from changing them until the transaction ends."""
+    return _one(tx, locked(tx.conn, _where(tx, person.c.id == person_id)))
+
+
+def by_user_name(read: Read, user_name: str) -> Person | None:
+    """Find the person who bears a user name, in any case; deleted ones bear none."""
+    folded = person.c.user_name_folded == user_name.casefold()
+    return _one(read, _where(read, folded, person.c.deleted_at.is_(None)))
+
+
+def by_email(read: Read, email: str) -> Person | None:
+    """Find the one person with this address; None when there are several."""
+    folded = person.c.email_folded == email.casefold()
+    rows = read.conn.execute(_where(read, folded, person.c.deleted_at.is_(None)).limit(2)).all()
+    return of_row(rows[0]) if len(rows) == 1 else None
+
+
+def listed(read: Read, limit: int, after: str = "") -> list[Person]:
+    """Return a page of people by id."""
+    rows = read.conn.execute(
+        _where(read, person.c.id > after, person.c.deleted_at.is_(None))
+        .order_by(person.c.id)
+        .limit(limit)
+    )
+    return [of_row(row) for row in rows]
+
+
+def add(tx: Tx, someone: Person, now: datetime) -> None:
+    """Insert a person; raises an integrity error when the user name is taken."""
+    row = _row(someone) | {
+        "tenant_id": tx.tenant,
+        "id": someone.id,
+        "created_at": now,
+        "updated_at": now,
+    }
+    tx.conn.execute(insert(person).values(**row))
+
+
+def save(tx: Tx, someone: Person, now: datetime) -> None:
+    """Write a person back, with the version counted up."""
+    row = _row(someone) | {"updated_at": now, "version": someone.version + 1}
+    tx.conn.execute(
+        update(person)
+        .where(person.c.tenant_id == tx.tenant, person.c.id == someone.id)
+        .values(**row)
+    )
+
+
+def identified(
+    read: Read, source: str, issuer: str, subject: str
+) -> tuple[Identity, Person] | None:
+    """Find the identity and its person."""
+    row = read.conn.execute(
+        select(identity.c.id.label("identity_id"), *COLUMNS)
+        .join(
+            person,
+            (person.c.tenant_id == identity.c.tenant_id) & (person.c.id == identity.c.person_id),
+        )
+        .where(
+            identity.c.tenant_id == read.tenant,
+            identity.c.source == source,
+            identity.c.issuer == issuer,
+            identity.c.subject == subject,
+        )
+    ).first()
+    if row is None:
+        return None
+    found = of_row(row)
+    return Identity(row.identity_id, found.id, source, issuer, subject), found
+
+
+def identify(tx: Tx, known: Identity, joined_by: str, now: datetime) -> bool:
+    """Let an identity point to its person; False when it already points somewhere."""
+    return insert_once(tx.conn, identity, {
+        "tenant_id": tx.tenant, "id": known.id, "person_id": known.person_id, "source": known.source,
+        "issuer": known.issuer, "subject": known.subject, "joined_by": joined_by, "created_at": now,
+    })  # fmt: skip
+
+
+def grant(tx: Tx, person_id: str, role: str, granted_by: str, now: datetime) -> None:
+    """Give a role in the console."""
+    insert_once(tx.conn, role_grant, {
+        "tenant_id": tx.tenant, "person_id": person_id, "role": role,
+        "granted_by": granted_by, "granted_at": now,
+    })  # fmt: skip
+
+
+def roles(read: Read, person_id: str) -> frozenset[str]:
+    """Return the person's roles in the console."""
+    mine = (role_grant.c.tenant_id == read.tenant) & (role_grant.c.person_id == person_id)
+    return frozenset(read.conn.execute(select(role_grant.c.role).where(mine)).scalars())
+
+
+def _where(read: Read, *conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(*COLUMNS).where(person.c.tenant_id == read.tenant, *conditions)
+
+
+def _one(read: Read, statement: Select[Any]) -> Person | None:
+    row = read.conn.execute(statement).first()
+    return None if row is None else of_row(row)
+
+
+def of_row(row: Row[*tuple[Any, ...]], person_id: str | None = None) -> Person:
+    """Make a Person of a row that holds COLUMNS; `person_id` where the row's `id` is another's."""
+    values = {column.name: getattr(row, column.name) for column in COLUMNS[1:]}
+    return Person(id=person_id or row.id, **values)
+
+
+def _row(someone: Person) -> dict[str, Any]:
+    return {
+        "user_name": someone.user_name,
+        "user_name_folded": someone.user_name and someone.user_name.casefold(),
+        "display_name": someone.display_name,
+        "given_name": someone.given_name,
+        "family_name": someone.family_name,
+        "email": someone.email,
+        "email_folded": someone.email and someone.email.casefold(),
+        "email_verified": someone.email_verified,
+        "locale": someone.locale,
+        "active": someone.active,
+        "deleted_at": someone.deleted_at,
+        "sources": someone.sources or {},
+    }

@@ -1,0 +1,55 @@
+"""The few places where the two databases are spoken to differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert unless a unique key is taken; tells whether the row is new."""
+    make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
+    return conn.execute(make(table).values(**row).on_conflict_do_nothing()).rowcount == 1
+
+
+def upsert(conn: Connection, table: Table, row: Mapping[str, Any], key: Sequence[str]) -> None:
+    """Insert, or replace the other columns of the row with this key."""
+    make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
+    statement = make(table).values(**row)
+    rest = {name: statement.excluded[name] for name in row if name not in key}
+    conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=rest))
+
+
+def locked(conn: Connection, statement: Select[Any]) -> Select[Any]:
+    """Lock the rows read; SQLite's one writer needs no row lock."""
+    return statement if conn.dialect.name == "sqlite" else statement.with_for_update()
+
+
+def held(conn: Connection, statement: Select[Any], table: Table) -> Select[Any]:
+    """Keep a table's rows from changing until the transaction ends, while others may still read them."""
+    return (
+        statement
+        if conn.dialect.name == "sqlite"
+        else statement.with_for_update(read=True, of=table)
+    )
+
+
+def transaction_id(conn: Connection) -> int:
+    """Return a number that orders transactions: PostgreSQL's own, or 0 where there is one writer."""
+    if conn.dialect.name == "sqlite":
+        return 0
+    return int(conn.execute(text("SELECT pg_current_xact_id()::text::bigint")).scalar_one())
+
+
+def settled_before(conn: Connection) -> int:
+    """Return the transaction id below which nothing can still appear; rows from there on wait."""
+    if conn.dialect.name == "sqlite":
+        return 1
+    return int(
+        conn.execute(
+            text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        ).scalar_one()
+    )

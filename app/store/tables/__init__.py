@@ -1,0 +1,6 @@
+"""Every table of the gateway. Importing this package fills `metadata`."""
+
+from app.store.tables import access, learning, lti, outbox, people, scim, tenants
+from app.store.types import metadata
+
+__all__ = ["access", "learning", "lti", "metadata", "outbox", "people", "scim", "tenants"]

@@ -1,0 +1,103 @@
+"""Tenants, their verified domains, keys and tokens, and what is remembered once."""
+
+from sqlalchemy import Boolean, Column, Index, LargeBinary, PrimaryKeyConstraint, Table
+
+from app.store.types import Json, Str, Time, metadata, tenant_table
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("id", Str, primary_key=True),
+    Column("slug", Str, nullable=False, unique=True),
+    Column("name", Str, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("home_page", Str, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+"""`home_page` is the xAPI account home page of its people; it never changes."""
+
+domain = tenant_table(
+    "domain",
+    Column("domain", Str, primary_key=True),
+    Column("verified_at", Time),
+    row_id=False,
+)
+Index(
+    "uq_domain_verified",
+    domain.c.domain,
+    unique=True,
+    sqlite_where=domain.c.verified_at.is_not(None),
+    postgresql_where=domain.c.verified_at.is_not(None),
+)
+
+token = tenant_table(
+    "token",
+    Column("kind", Str, nullable=False),
+    Column("client", Str, nullable=False),
+    Column("digest", Str, nullable=False),
+    Column("scope", Str, nullable=False),
+    Column("person_id", Str),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time),
+    Column("revoked_at", Time),
+    Column("last_used_at", Time),
+)
+"""Bearer tokens: kind scim, api or xapi. `client` names the provisioning client, which outlives its tokens."""
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("owner", Str, primary_key=True),
+    Column("kid", Str, primary_key=True),
+    Column("tenant_id", Str),
+    Column("public_jwk", Json, nullable=False),
+    Column("sealed_private", Str, nullable=False),
+    Column("published_at", Time, nullable=False),
+    Column("signs_from", Time, nullable=False),
+    Column("retires_at", Time),
+    Column("gone_at", Time),
+)
+"""Our RSA keys. The owner is a tenant's slug or `_operator`, whose rows have no tenant."""
+
+once = Table(
+    "once",
+    metadata,
+    Column("tenant_id", Str, nullable=False),
+    Column("kind", Str, nullable=False),
+    Column("key", Str, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "kind", "key"),
+    Index("ix_once_expires_at", "expires_at"),
+)
+"""One-time claims: a nonce, a state, an assertion's id. The insert is the claim."""
+
+audit = tenant_table(
+    "audit",
+    Column("at", Time, nullable=False),
+    Column("actor", Str, nullable=False),
+    Column("action", Str, nullable=False),
+    Column("subject", Str, nullable=False),
+    Column("detail", Json, nullable=False),
+)
+"""Who did what to whom; actor and subject are ids, never names."""
+Index("ix_audit_subject", audit.c.tenant_id, audit.c.subject, audit.c.at)
+
+cached_document = Table(
+    "cached_document",
+    metadata,
+    Column("url", Str, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("fetched_at", Time, nullable=False),
+    Column("tried_at", Time, nullable=False),
+)
+"""Public documents of others (JWKS, discovery), shared by all processes and tenants."""
+
+access_token = tenant_table(
+    "access_token",
+    Column("registration_id", Str, primary_key=True),
+    Column("scope", Str, primary_key=True),
+    Column("sealed_token", Str, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    row_id=False,
+)
+"""Access tokens that platforms gave us, sealed, by registration and scope."""

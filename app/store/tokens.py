@@ -1,0 +1,75 @@
+"""Bearer tokens, stored as digests. Reading one reads its tenant's and its person's state too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, or_, select, update
+
+from app.kernel import credential
+from app.kernel.credential import Credential
+from app.kernel.tenant import Tenant
+from app.store.db import Read, Tx
+from app.store.tables.tenants import tenant, token
+
+_TOUCH_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that stands: what it may do, and for which provisioning client."""
+
+    id: str
+    kind: str
+    client: str
+    scope: str
+    tenant: Tenant
+    stale: bool
+    """Its last use was noted more than a minute ago."""
+
+
+def add(
+    tx: Tx, token_id: str, kind: str, secret: bytes, now: datetime,
+    *, client: str = "default", scope: str = "write", expires_at: datetime | None = None,
+) -> None:  # fmt: skip
+    """Insert a token; only the secret's digest is kept."""
+    tx.conn.execute(insert(token).values(
+        tenant_id=tx.tenant, id=token_id, kind=kind, client=client, scope=scope,
+        digest=credential.digest(secret), created_at=now, expires_at=expires_at,
+    ))  # fmt: skip
+
+
+def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Token | None:
+    """Return the token if it is known, of this kind, unexpired, unrevoked, and its tenant is enabled."""
+    row = read.conn.execute(
+        select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
+        .join(tenant, tenant.c.id == token.c.tenant_id)
+        .where(
+            token.c.tenant_id == read.tenant,
+            token.c.id == presented.id,
+            token.c.kind == kind,
+            token.c.revoked_at.is_(None),
+            or_(token.c.expires_at.is_(None), token.c.expires_at > now),
+            tenant.c.enabled,
+        )
+    ).first()
+    if row is None or not credential.matches(presented, row.digest):
+        return None
+    owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page)
+    stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER
+    return Token(row.id, row.kind, row.client, row.scope, owner, stale)
+
+
+def touch(tx: Tx, token_id: str, now: datetime) -> None:
+    """Note a use; called once a minute at most."""
+    mine = (token.c.tenant_id == tx.tenant) & (token.c.id == token_id)
+    tx.conn.execute(update(token).where(mine).values(last_used_at=now))
+
+
+def revoke(tx: Tx, token_id: str, now: datetime) -> bool:
+    """Revoke a token; False when there is none, or it is revoked already."""
+    mine = (
+        (token.c.tenant_id == tx.tenant) & (token.c.id == token_id) & token.c.revoked_at.is_(None)
+    )
+    return tx.conn.execute(update(token).where(mine).values(revoked_at=now)).rowcount == 1

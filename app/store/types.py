@@ -1,0 +1,59 @@
+"""Column types that behave alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table, Text
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Str = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text compared byte by byte on both databases."""
+
+Json = JSON(none_as_null=True)
+"""A document; never searched inside, what is searched has rows of its own."""
+
+
+class Time(TypeDecorator[datetime]):
+    """An aware instant in UTC; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime can't be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def tenant_table(name: str, *items: SchemaItem, row_id: bool = True) -> Table:
+    """Define a table of tenants' rows, keyed by (tenant_id, id) or by (tenant_id, its own key columns)."""
+    keys: list[SchemaItem] = [Column("tenant_id", Str, primary_key=True)]
+    if row_id:
+        keys.append(Column("id", Str, primary_key=True))
+    owner = ForeignKeyConstraint(["tenant_id"], ["tenant.id"], ondelete="CASCADE")
+    return Table(name, metadata, *keys, *items, owner)
+
+
+def to(target: str, *columns: str) -> ForeignKeyConstraint:
+    """Refer to a row of the same tenant: `to("person", "person_id")`."""
+    return ForeignKeyConstraint(
+        ["tenant_id", *columns], [f"{target}.tenant_id", f"{target}.id"], ondelete="CASCADE"
+    )

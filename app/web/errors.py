@@ -1,0 +1,122 @@
+"""The one place where an error becomes a response, in the words of the protocol that asked.
+
+/scim  application/scim+json (RFC 7644 §3.12)    /lti, /sso  a page with a code and a way out
+/api, /xapi  application/problem+json (RFC 9457)  elsewhere   a page
+"""
+
+from __future__ import annotations
+
+import http
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from scim.errors import ScimError
+from werkzeug.exceptions import HTTPException
+
+from app.kernel.errors import OstiaryError
+from app.web import here
+from lti.errors import LtiError
+from sso.errors import SignInRefused
+
+_HTML_FREE = ("/api", "/xapi", "/healthz", "/readyz", "/metrics", "/lti/jwks")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as told to the caller."""
+
+    status: int
+    code: str
+    message: str
+    retry_after: int | None = None
+    scim_type: str | None = None
+
+
+def install(app: Flask) -> None:
+    """Register the handlers, routing faults (404, 405, 413) included."""
+    app.register_error_handler(OstiaryError, lambda error: render(
+        Fault(error.status, error.wire_code, error.message, error.retry_after)))  # fmt: skip
+    app.register_error_handler(ScimError, lambda error: render(
+        Fault(error.status, error.scim_type or "scim", error.message, scim_type=error.scim_type)))  # fmt: skip
+    app.register_error_handler(
+        LtiError, lambda error: render(Fault(403, error.code, error.message))
+    )
+    app.register_error_handler(
+        SignInRefused, lambda error: render(Fault(403, error.code, error.message))
+    )
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def render(fault: Fault) -> Response:
+    """Answer with a fault in the dialect of the path that was asked."""
+    here.note(error=fault.code)
+    if request.path.startswith("/scim"):
+        response = _scim(fault)
+    elif request.path.startswith(_HTML_FREE):
+        response = _problem(fault)
+    else:
+        response = make_response(
+            render_template("error.html", fault=fault, request_id=here.request_id())
+        )
+    response.status_code = fault.status
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = str(fault.retry_after)
+    if fault.status == http.HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
+        scheme = (
+            'Basic realm="Ostiary"'
+            if request.path.startswith("/xapi")
+            else 'Bearer realm="Ostiary"'
+        )
+        response.headers["WWW-Authenticate"] = scheme
+    return response
+
+
+def _scim(fault: Fault) -> Response:
+    body: dict[str, Any] = {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+        "status": str(fault.status),
+        "detail": fault.message,
+    }
+    if fault.scim_type:
+        body["scimType"] = fault.scim_type
+    response = jsonify(body)
+    response.content_type = "application/scim+json"
+    return response
+
+
+def _problem(fault: Fault) -> Response:
+    title = http.HTTPStatus(fault.status).phrase
+    response = jsonify(
+        type="about:blank", title=title, status=fault.status, detail=fault.message,
+        code=fault.code, requestId=here.request_id(),
+    )  # fmt: skip
+    response.content_type = "application/problem+json"
+    return response
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    sentences = {
+        404: "There is nothing at this address.",
+        405: "This address does not take that kind of request.",
+        413: "The request is larger than we accept.",
+    }
+    message = sentences.get(status, error.description or "The request can't be answered.")
+    response = render(
+        Fault(status, http.HTTPStatus(status).phrase.lower().replace(" ", "_"), message)
+    )
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    structlog.get_logger("ostiary.web").error(
+        "unexpected", request_id=here.request_id(), exc_info=error
+    )
+    sentence = "Something went wrong on our side. Nothing you sent was at fault; please try again."
+    return render(Fault(500, "internal_error", sentence))

@@ -1,0 +1,42 @@
+"""Security headers. A page is framed by nobody, unless its handler names who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import Flask, Response, g, request
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action {forms}; frame-ancestors {framers}"
+)
+
+
+def framed_by(origins: Iterable[str]) -> None:
+    """Let these origins frame the page that this request answers with."""
+    g.framers = " ".join(sorted(origins)) or "'none'"
+
+
+def forms_go_to(*origins: str) -> None:
+    """Let forms of this page end at other origins too (Chromium judges redirects as well)."""
+    g.form_targets = " ".join(("'self'", *origins))
+
+
+def install(app: Flask) -> None:
+    """Set the headers on every response."""
+    secure = app.extensions["ostiary"].settings.secure
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        policy = _POLICY.format(
+            forms=g.get("form_targets", "'self'"), framers=g.get("framers", "'none'")
+        )
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        if secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response

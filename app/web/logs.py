@@ -1,0 +1,75 @@
+"""One JSON line a request, with its id; neither query strings nor headers, since those hold secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import sys
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.web import metrics
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def configure(level: str) -> None:
+    """Send structlog and the standard library's loggers to standard error as JSON lines."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def install(app: Flask) -> None:
+    """Log every request once it is answered."""
+    configure(_level(app))
+    log = structlog.get_logger("ostiary.web")
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.monotonic()
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        took = time.monotonic() - g.started
+        response.headers["X-Request-Id"] = g.request_id
+        route = str(request.url_rule) if request.url_rule else "unmatched"
+        metrics.observe(request.method, route, response.status_code, took)
+        log.info(
+            "request", request_id=g.request_id, method=request.method, route=route,
+            status=response.status_code, ms=round(took * 1000, 1), client=request.remote_addr,
+            **g.get("log_fields", {}),
+        )  # fmt: skip
+        return response
+
+
+def _level(app: Flask) -> str:
+
+    return str(app.extensions["ostiary"].settings.log_level)

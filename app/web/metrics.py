@@ -1,0 +1,40 @@
+"""Prometheus counters of this process; several processes share a folder that `serve` makes."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REQUESTS = Counter("ostiary_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("ostiary_request_seconds", "Time to answer.", ["route"])
+
+
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request; `route` is the rule, so its values are few."""
+    REQUESTS.labels(
+        method if method in {"GET", "POST", "PUT", "PATCH", "DELETE"} else "other", route, status
+    ).inc()
+    SECONDS.labels(route).observe(seconds)
+
+
+def exposition(waiting: dict[str, int]) -> tuple[bytes, str]:
+    """Render all processes' counters and the outbox gauges; returns (body, content type)."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        body = generate_latest(registry)
+    else:
+        body = generate_latest()
+    lines = ["# HELP ostiary_outbox Deliveries by status.", "# TYPE ostiary_outbox gauge"]
+    lines += [
+        f'ostiary_outbox{{status="{status}"}} {count}' for status, count in sorted(waiting.items())
+    ]
+    return body + "\n".join(lines).encode() + b"\n", CONTENT_TYPE_LATEST

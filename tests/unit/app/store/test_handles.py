@@ -1,0 +1,77 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.http import Http
+from app.kernel.person import Person
+from app.store import once, people
+from tests.conftest import new_tenant
+
+
+def test_a_write_is_seen_after_its_commit_and_not_after_a_failure(deps, tenant):
+    someone = Person(deps.ids.new(), user_name="Ada")
+    with deps.db.tx(tenant.id) as tx:
+        people.add(tx, someone, deps.clock())
+    with pytest.raises(RuntimeError), deps.db.tx(tenant.id) as tx:
+        people.add(tx, Person(deps.ids.new(), user_name="Bob"), deps.clock())
+        raise RuntimeError
+    with deps.db.read(tenant.id) as read:
+        assert people.by_user_name(read, "ADA").id == someone.id
+        assert people.by_user_name(read, "bob") is None
+
+
+def test_one_tenant_cannot_read_anothers_person_by_id(deps, tenant, other_tenant):
+    someone = Person(deps.ids.new(), user_name="Ada")
+    with deps.db.tx(tenant.id) as tx:
+        people.add(tx, someone, deps.clock())
+    with deps.db.read(other_tenant.id) as read:
+        assert people.get(read, someone.id) is None
+        assert people.by_user_name(read, "ada") is None
+
+
+def test_raw_sql_that_names_no_tenant_sees_and_writes_nothing_of_others(deps, tenant, other_tenant):
+    if deps.db.is_sqlite:
+        with pytest.raises(Exception), deps.db.read(tenant.id) as read:  # noqa: B017, PT012
+            read.conn.execute(text("SELECT current_setting('ostiary.tenant')"))
+        return
+    with deps.db.tx(tenant.id) as tx:
+        people.add(tx, Person(deps.ids.new(), user_name="Ada"), deps.clock())
+    with deps.db.read(other_tenant.id) as read:
+        assert read.conn.execute(text("SELECT count(*) FROM person")).scalar_one() == 0
+        assert read.conn.execute(text("SELECT id FROM tenant")).scalars().all() == [other_tenant.id]
+    with deps.db.tx(other_tenant.id) as tx:
+        assert tx.conn.execute(text("UPDATE person SET active = false")).rowcount == 0
+        assert tx.conn.execute(text("DELETE FROM person")).rowcount == 0
+    with pytest.raises(DBAPIError), deps.db.tx(other_tenant.id) as tx:
+        tx.conn.execute(
+            text("INSERT INTO once VALUES (:tenant, 'nonce', 'x', now())"), {"tenant": tenant.id}
+        )
+
+
+def test_a_claim_succeeds_once_however_many_try(deps, tenant):
+    until = deps.clock() + timedelta(minutes=5)
+
+    def claim(_):
+        with deps.db.tx(tenant.id) as tx:
+            return once.claim(tx, "nonce", "abc", until)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(claim, range(16))) == [False] * 15 + [True]
+
+
+def test_a_claim_of_one_tenant_leaves_the_others_free(deps, tenant):
+    until = deps.clock() + timedelta(minutes=5)
+    for each in (tenant, new_tenant(deps, "initech")):
+        with deps.db.tx(each.id) as tx:
+            assert once.claim(tx, "nonce", "abc", until)
+
+
+def test_no_http_inside_a_transaction(deps, tenant):
+    class Request:
+        method, url, headers, body = "GET", "http://127.0.0.1:1/", {}, None
+
+    with deps.db.read(tenant.id), pytest.raises(RuntimeError, match="inside a database transaction"):
+        Http(insecure=True).send(Request())
