@@ -20,7 +20,7 @@ from lti.service import (
     detail,
     read_json,
 )
-from lti.urls import with_query, with_segment
+from lti.urls import is_http_url, with_query, with_segment
 
 _SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/"
 SCOPE_SCORE = _SCOPE + "score"
@@ -192,7 +192,7 @@ def read_line_items(
             tag=_text(entry, "tag"),
         )
         for entry in _entries(response, now)
-        if (entry_id := _text(entry, "id"))
+        if (entry_id := _text(entry, "id")) and is_http_url(entry_id)
     )
     return tuple(items), next_url(response, page_url)
 

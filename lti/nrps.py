@@ -114,7 +114,7 @@ def _status(value: object) -> Status:
     """Active where left out (§2.3); a status that we don't know gives nobody access."""
     if value is None:
         return Status.ACTIVE
-    return Status(value) if value in set(Status) else Status.INACTIVE
+    return next((status for status in Status if status == value), Status.INACTIVE)
 
 
 def _text(entry: Mapping[str, object], name: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Protocol
 
@@ -20,7 +21,7 @@ MAX_RETRY_AFTER = timedelta(days=1)
 MAX_BODY_BYTES = 8_000_000
 MAX_DETAIL = 200
 _HTML = re.compile(
-    rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|script|br|div|p|\?xml)\b", re.I
+    rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|script|br|div|p|\?xml)\b", re.IGNORECASE
 )
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 
@@ -94,31 +95,48 @@ def header(response: HttpResponse, name: str) -> str | None:
 
 def classify(response: HttpResponse, now: datetime) -> Outcome:
     """What a platform's answer means, whatever the service. `now` is for a Retry-After date."""
-    status = response.status
-    wait = _retry_after(response, now)
-    if status == 401:  # noqa: PLR2004
-        return Outcome(Kind.TOKEN_EXPIRED, "The platform did not accept the access token.")
-    if status == 429 or (status == 403 and _rate_limited(response)):  # noqa: PLR2004
-        return Outcome(Kind.THROTTLED, "The platform asks us to slow down.", wait)
-    if status == 409:  # noqa: PLR2004
-        return Outcome(Kind.SUPERSEDED, "The platform holds a newer value already.")
-    if status in (408, 425) or not 200 <= status < 500:  # noqa: PLR2004
-        return Outcome(Kind.RETRY, f"The platform answered {status}.", wait)
-    if is_page(response):
-        # A login page, a maintenance page, a firewall: the service itself has not answered.
-        return Outcome(Kind.RETRY, f"The platform answered {status} with a web page.", wait)
-    if status < 300:  # noqa: PLR2004
-        return Outcome(Kind.ACCEPTED, "Accepted.")
-    return Outcome(
-        Kind.REFUSED, _REASONS.get(status, "The platform refused this.") + detail(response)
-    )
+    kind, status = _kind(response), response.status
+    if kind is Kind.REFUSED:
+        reason = _REASONS.get(status, "The platform refused this.")
+        return Outcome(kind, reason + detail(response))
+    if kind is Kind.RETRY:
+        shape = " with a web page" if is_page(response) else ""
+        return Outcome(kind, f"The platform answered {status}{shape}.", _retry_after(response, now))
+    wait = _retry_after(response, now) if kind is Kind.THROTTLED else None
+    return Outcome(kind, _MESSAGES[kind], wait)
 
 
+_MESSAGES = {
+    Kind.ACCEPTED: "Accepted.",
+    Kind.SUPERSEDED: "The platform holds a newer value already.",
+    Kind.THROTTLED: "The platform asks us to slow down.",
+    Kind.TOKEN_EXPIRED: "The platform did not accept the access token.",
+}
 _REASONS = {
     403: "The platform does not permit this tool to do that.",
     404: "The platform no longer has this: it may have been deleted there.",
     410: "The platform no longer has this: it was deleted there.",
 }
+_BY_STATUS = {
+    401: Kind.TOKEN_EXPIRED,
+    408: Kind.RETRY,
+    409: Kind.SUPERSEDED,
+    425: Kind.RETRY,
+    429: Kind.THROTTLED,
+}
+
+
+def _kind(response: HttpResponse) -> Kind:
+    status = response.status
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status == HTTPStatus.FORBIDDEN and _rate_limited(response):
+        return Kind.THROTTLED
+    # Redirects are not followed. A page comes from a login form, a firewall or a maintenance
+    # notice: the service itself has not answered.
+    if status // 100 not in (2, 4) or is_page(response):
+        return Kind.RETRY
+    return Kind.ACCEPTED if status // 100 == 2 else Kind.REFUSED  # noqa: PLR2004 - 2xx
 
 
 def is_page(response: HttpResponse) -> bool:
