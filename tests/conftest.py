@@ -11,7 +11,6 @@ import pytest
 
 from app.config import Settings, load
 from app.deps import Deps, assemble
-from app.factory import create_app
 from app.kernel.tenant import Tenant, TenantId
 from app.store import migrate, tenants
 from tests.postgres import Server
@@ -87,6 +86,8 @@ def deps(settings: Settings, clock: TestClock) -> Iterator[Deps]:
 @pytest.fixture
 def app(deps: Deps):
     """pytest-flask's: the whole application on `deps`."""
+    from app.factory import create_app
+
     made = create_app(deps)
     made.testing = True
     return made
@@ -113,5 +114,3 @@ def other_tenant(deps: Deps) -> Tenant:
 
 def _role(url: str) -> str:
     return url.split("//")[1].split(":")[0]
-
-

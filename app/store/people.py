@@ -12,6 +12,7 @@ from app.kernel.person import Person
 from app.store.db import Read, Tx
 from app.store.sql import insert_once, locked
 from app.store.tables.people import identity, person, role_grant
+from app.store.tables.scim import external_id
 
 COLUMNS = [person.c[name] for name in (
     "id", "user_name", "display_name", "given_name", "family_name", "email", "email_verified",
@@ -52,6 +53,31 @@ def by_email(read: Read, email: str) -> Person | None:
     folded = person.c.email_folded == email.casefold()
     rows = read.conn.execute(_where(read, folded, person.c.deleted_at.is_(None)).limit(2)).all()
     return of_row(rows[0]) if len(rows) == 1 else None
+
+
+def matching(read: Read, attribute: str, value: str) -> list[Person]:
+    """Return whom a SCIM attribute's value means: userName, externalId or email.
+
+    Live people where there are any, else deleted ones, so that a caller can refuse to make someone anew.
+    """
+    statement = _where(read)
+    match attribute:
+        case "userName":
+            statement = statement.where(person.c.user_name_folded == value.casefold())
+        case "email":
+            statement = statement.where(person.c.email_folded == value.casefold())
+        case "externalId":
+            statement = statement.join(
+                external_id,
+                (external_id.c.tenant_id == person.c.tenant_id)
+                & (external_id.c.resource_id == person.c.id)
+                & (external_id.c.type == "User"),
+            ).where(external_id.c.external_id == value)
+        case _:
+            raise ValueError(attribute)
+    found = [of_row(row) for row in read.conn.execute(statement.limit(10))]
+    once = list({one.id: one for one in found}.values())
+    return [one for one in once if one.deleted_at is None] or once
 
 
 def listed(read: Read, limit: int, after: str = "") -> list[Person]:

@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert unless a unique key is taken; tells whether the row is new."""
     make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    return conn.execute(make(table).values(**row).on_conflict_do_nothing()).rowcount == 1
+    statement = make(table).values(**row).on_conflict_do_nothing()
+    return conn.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def upsert(conn: Connection, table: Table, row: Mapping[str, Any], key: Sequence[str]) -> None:
@@ -53,3 +54,10 @@ def settled_before(conn: Connection) -> int:
             text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         ).scalar_one()
     )
+
+
+def exclusive(conn: Connection, *key: str) -> None:
+    """Let only one transaction at a time pass with this key, until it ends: for rows not yet there."""
+    if conn.dialect.name != "sqlite":
+        take = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+        conn.execute(take, {"key": "\x1f".join(key)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
 from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table, Text
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator

@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, jsonify, make_response, render_template, request
-from scim.errors import ScimError
 from werkzeug.exceptions import HTTPException
 
 from app.kernel.errors import OstiaryError
 from app.web import here
 from lti.errors import LtiError
+from scim.errors import ScimError
 from sso.errors import SignInRefused
 
 _HTML_FREE = ("/api", "/xapi", "/healthz", "/readyz", "/metrics", "/lti/jwks")

@@ -73,5 +73,8 @@ def test_no_http_inside_a_transaction(deps, tenant):
     class Request:
         method, url, headers, body = "GET", "http://127.0.0.1:1/", {}, None
 
-    with deps.db.read(tenant.id), pytest.raises(RuntimeError, match="inside a database transaction"):
+    with (
+        deps.db.read(tenant.id),
+        pytest.raises(RuntimeError, match="inside a database transaction"),
+    ):
         Http(insecure=True).send(Request())

@@ -1,0 +1,160 @@
+"""From a credential to the tenant and the actor, checked at every request against the rows as they are now."""
+
+from __future__ import annotations
+
+import base64
+from binascii import Error as NotBase64
+
+from flask import Response, g, request
+
+from app.kernel import credential
+from app.kernel.errors import Refused, Unauthenticated
+from app.store import people, sessions, tokens
+from app.store.sessions import Session
+from app.store.tokens import Token
+from app.web import here
+
+_SIGN_IN_FIRST = "Sign in first."
+
+
+def bearer(kind: str) -> Token:
+    """Return the request's standing bearer token (RFC 6750 §2.1); raises Unauthenticated."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("Send a bearer token in the Authorization header.")
+    return _token(kind, credential.parse(f"ost_{kind}_", text.strip()))
+
+
+def basic(kind: str) -> Token:
+    """Return the standing key of HTTP Basic credentials; raises Unauthenticated."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    try:
+        key, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
+    except (NotBase64, UnicodeDecodeError, ValueError):
+        key, secret = "", ""
+    found = credential.parse(f"ost_{kind}_", secret) if scheme.lower() == "basic" else None
+    if found is not None and credential.unscoped(key) != (found.tenant, found.id):
+        found = None
+    return _token(kind, found)
+
+
+def _token(kind: str, presented: credential.Credential | None) -> Token:
+    deps = here.deps()
+    if presented is None:
+        raise Unauthenticated("The token is not one of ours.")
+    now = deps.clock()
+    with deps.db.read(presented.tenant) as read:
+        token = tokens.standing(read, presented, kind, now)
+    if token is None:
+        raise Unauthenticated("The token is unknown, expired or revoked.")
+    if token.stale:
+        with deps.db.tx(presented.tenant) as tx:
+            tokens.touch(tx, token.id, now)
+    here.note(tenant=token.tenant.id, token=token.id)
+    return token
+
+
+def session_cookie_name() -> str:
+    """Name of the signed-in session's cookie."""
+    return "__Host-ostiary_session" if here.deps().settings.secure else "ostiary_session"
+
+
+def presented_session() -> credential.Credential | None:
+    """Read the session cookie, without believing it yet."""
+    return credential.parse("", request.cookies.get(session_cookie_name(), ""))
+
+
+def session() -> Session | None:
+    """Return the signed-in session that stands at this moment, or None."""
+    presented = presented_session()
+    if presented is None:
+        return None
+    deps = here.deps()
+    now = deps.clock()
+    with deps.db.read(presented.tenant) as read:
+        found = sessions.standing(read, presented, now)
+    if found is not None:
+        if found.stale:
+            with deps.db.tx(presented.tenant) as tx:
+                sessions.touch(tx, found.id, now)
+        here.note(tenant=found.tenant.id, person=found.person.id)
+    return found
+
+
+def signed_in() -> Session:
+    """Return the signed-in session; raises Unauthenticated."""
+    found = session()
+    if found is None:
+        raise Unauthenticated(_SIGN_IN_FIRST, code="sign_in_first")
+    return found
+
+
+def administrator() -> Session:
+    """Return the session of someone who may use the console; raises Unauthenticated or Refused."""
+    found = signed_in()
+    with here.deps().db.read(found.tenant.id) as read:
+        if "administrator" not in people.roles(read, found.person.id):
+            raise Refused("The console is for administrators.", code="not_an_administrator")
+    return found
+
+
+def keep_session(response: Response, text: str) -> None:
+    """Give the browser its signed-in session's cookie."""
+    settings = here.deps().settings
+    response.set_cookie(
+        session_cookie_name(), text, max_age=settings.session_hours * 3600,
+        secure=settings.secure, httponly=True, samesite="Lax", path="/",
+    )  # fmt: skip
+
+
+def drop_session(response: Response) -> None:
+    """Take the signed-in session's cookie back."""
+    settings = here.deps().settings
+    response.delete_cookie(
+        session_cookie_name(), secure=settings.secure, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def browser_cookie_name() -> str:
+    """Name of the cookie that binds logins and launches to one browser."""
+    return "__Host-ostiary_browser" if here.deps().settings.secure else "ostiary_browser"
+
+
+def browser() -> str:
+    """Return this browser's secret (48 hex digits), drawing one for a browser that has none."""
+    held = request.cookies.get(browser_cookie_name(), "")
+    if len(held) == 48 and all(c in "0123456789abcdef" for c in held):  # noqa: PLR2004 - 24 bytes in hex
+        return held
+    if "new_browser" not in g:
+        g.new_browser = here.deps().ids.secret().hex()
+    return str(g.new_browser)
+
+
+def known_browser() -> str | None:
+    """Return this browser's secret only if it brought one."""
+    found = browser()
+    return None if "new_browser" in g else found
+
+
+def keep_browser(response: Response, secret: str) -> None:
+    """Give the browser its binding cookie; framed by an LMS it is partitioned."""
+    settings = here.deps().settings
+    response.set_cookie(
+        browser_cookie_name(), secret, max_age=30 * 86400, secure=settings.secure, httponly=True,
+        samesite="None" if settings.secure else "Lax", partitioned=settings.secure, path="/",
+    )  # fmt: skip
+
+
+def csrf_token(subject: str) -> str:
+    """Return the token that forms of this session or launch carry."""
+    return here.deps().seal.mac("csrf", subject.encode())
+
+
+def check_csrf(subject: str) -> None:
+    """Refuse a form that our page did not make: its token is wrong, or another site sent it."""
+    given = request.form.get("csrf", "") or request.headers.get("X-CSRF-Token", "")
+    foreign = request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+    if foreign or not here.deps().seal.mac_matches("csrf", subject.encode(), given):
+        raise Refused(
+            "This page is out of date. Load it again and repeat what you did.", code="csrf"
+        )
