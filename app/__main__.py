@@ -1,0 +1,5 @@
+"""`python -m app` is `ostiary`."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""What every command shares: Deps from the environment, and one JSON value on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from app import config
+from app.deps import Deps, assemble
+from app.store.migrate import require_current
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def ready() -> Deps:
+    """Assemble Deps from the environment; raises SettingsError or SchemaBehind."""
+    deps = assemble(config.load())
+    require_current(deps.db)
+    return deps
+
+
+def json_option(command: F) -> F:
+    """Add --json: one JSON value and nothing else on standard output."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON value and nothing else."
+    )(command)
+
+
+def tenant_option(command: F) -> F:
+    """Add --tenant SLUG."""
+    return click.option("--tenant", "slug", required=True, help="The tenant's slug.")(command)
+
+
+def show(value: Any, *, as_json: bool) -> None:
+    """Print a result, for a machine or for a person."""
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False))
+    elif isinstance(value, list):
+        for row in value or [{"": "nothing"}]:
+            click.echo("  ".join(f"{name}: {item}" for name, item in row.items()))
+    else:
+        width = max(map(len, value))
+        for name, item in value.items():
+            click.echo(f"{name:<{width}}  {item}")

@@ -1,0 +1,127 @@
+"""`ostiary tenant`, `token`, `destination`, `key`: what an operator sets up for a tenant."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.common import json_option, ready, show, tenant_option
+from app.flows import rings, tenancy
+from app.kernel.clock import iso
+from app.kernel.tenant import OPERATOR
+
+
+@click.group()
+def tenant() -> None:
+    """Organizations that use this gateway."""
+
+
+@tenant.command("create")
+@click.argument("slug")
+@click.option("--name", required=True)
+@json_option
+def create(slug: str, name: str, as_json: bool) -> None:
+    """Create a tenant with its own signing keys."""
+    made = tenancy.found(ready(), slug, name)
+    show({"id": made.id, "slug": made.slug}, as_json=as_json)
+
+
+@tenant.command("domain")
+@click.argument("domain")
+@tenant_option
+@click.option("--verified", is_flag=True, help="You vouch that the domain is the tenant's.")
+@json_option
+def domain(domain: str, slug: str, verified: bool, as_json: bool) -> None:
+    """Give a tenant an e-mail domain."""
+    tenancy.vouch_for_domain(ready(), slug, domain, verified=verified)
+    show({"tenant": slug, "domain": domain.lower(), "verified": verified}, as_json=as_json)
+
+
+@tenant.command("disable")
+@click.argument("slug")
+@json_option
+def disable(slug: str, as_json: bool) -> None:
+    """Close a tenant: nobody of it gets in, from the next request on."""
+    made = tenancy.enable(ready(), slug, enabled=False)
+    show({"id": made.id, "enabled": False}, as_json=as_json)
+
+
+@tenant.command("enable")
+@click.argument("slug")
+@json_option
+def enable(slug: str, as_json: bool) -> None:
+    """Open a tenant again."""
+    made = tenancy.enable(ready(), slug, enabled=True)
+    show({"id": made.id, "enabled": True}, as_json=as_json)
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens for provisioning clients, the API and the record store."""
+
+
+@token.command("issue")
+@tenant_option
+@click.option("--kind", type=click.Choice(["scim", "api", "xapi"]), required=True)
+@click.option(
+    "--client", default="default", help="The provisioning client; externalIds belong to it."
+)
+@json_option
+def issue(slug: str, kind: str, client: str, as_json: bool) -> None:
+    """Issue a token. It is shown this once."""
+    deps = ready()
+    token_id, text = tenancy.issue_token(deps, slug, kind, client)
+    if kind == "xapi":
+        shown = {
+            "id": token_id,
+            "key": tenancy.record_store_key(deps, slug, token_id),
+            "secret": text,
+        }
+    else:
+        shown = {"id": token_id, "token": text}
+    show(shown, as_json=as_json)
+
+
+@token.command("revoke")
+@click.argument("token_id")
+@tenant_option
+@json_option
+def revoke(token_id: str, slug: str, as_json: bool) -> None:
+    """Revoke a token at once."""
+    tenancy.revoke_token(ready(), slug, token_id)
+    show({"id": token_id, "revoked": True}, as_json=as_json)
+
+
+@click.group()
+def destination() -> None:
+    """Where statements are forwarded to."""
+
+
+@destination.command("add")
+@tenant_option
+@click.option("--kind", type=click.Choice(["xapi"]), required=True)
+@click.option(
+    "--url", required=True, help="The record store's xAPI endpoint, with or without /statements."
+)
+@click.option("--key", required=True)
+@click.option("--secret", required=True)
+@json_option
+def add(slug: str, kind: str, url: str, key: str, secret: str, as_json: bool) -> None:  # noqa: ARG001 - one kind so far
+    """Forward a tenant's statements, from now on, to a record store."""
+    show({"id": tenancy.add_record_store(ready(), slug, url, key, secret)}, as_json=as_json)
+
+
+@click.group()
+def key() -> None:
+    """Signing keys."""
+
+
+@key.command("rotate")
+@click.option("--owner", required=True, help=f"A tenant's slug, or {OPERATOR}.")
+@json_option
+def rotate(owner: str, as_json: bool) -> None:
+    """Publish a new key; it signs once every platform must have seen it, then the old one retires."""
+    record = rings.rotate(ready(), owner)
+    show({"kid": record.kid, "signs_from": iso(record.signs_from)}, as_json=as_json)
+
+
+COMMANDS = [tenant, token, destination, key]

@@ -1,0 +1,123 @@
+"""Founding tenants, and the credentials that an operator hands out."""
+
+from __future__ import annotations
+
+import re
+
+from app.deps import Deps
+from app.flows import rings, statements
+from app.kernel import credential
+from app.kernel.errors import Conflict, Invalid, NotFound
+from app.kernel.tenant import Tenant, TenantId
+from app.store import audit, destinations, tenants, tokens
+from app.store import statements as stored
+
+_SLUG = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
+_DOMAIN = re.compile(r"(?=.{3,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+
+
+def found(deps: Deps, slug: str, name: str) -> Tenant:
+    """Create a tenant with its own key ring; raises Invalid or Conflict."""
+    if not _SLUG.fullmatch(slug):
+        raise Invalid(
+            "A slug is 3 to 40 lower-case letters, digits and hyphens, and begins with a letter."
+        )
+    if not 1 <= len(name.strip()) <= 200:  # noqa: PLR2004 - a name's bounds
+        raise Invalid("A tenant's name has 1 to 200 characters.")
+    tenant_id = TenantId(deps.ids.new())
+    tenant = Tenant(
+        tenant_id,
+        slug,
+        name.strip(),
+        enabled=True,
+        home_page=f"{deps.settings.base_url}/t/{tenant_id}",
+    )
+    now = deps.clock()
+    with deps.db.system(write=True) as system:
+        if tenants.by_slug(system, slug):
+            raise Conflict(f"There is a tenant {slug!r} already.")
+        tenants.add(system, tenant, now)
+        rings.ensure(deps, system, slug, tenant_id)
+        audit.record(
+            system.within(tenant_id), deps.ids.new(), now, "operator", "tenant.founded", tenant_id
+        )
+    return tenant
+
+
+def of_slug(deps: Deps, slug: str) -> Tenant:
+    """Find a tenant by slug; raises NotFound."""
+    with deps.db.system() as system:
+        tenant = tenants.by_slug(system, slug)
+    if tenant is None:
+        raise NotFound(f"There is no tenant {slug!r}.")
+    return tenant
+
+
+def enable(deps: Deps, slug: str, *, enabled: bool) -> Tenant:
+    """Switch a tenant on or off. Off, nobody of it gets in; one row, read at every request."""
+    tenant = of_slug(deps, slug)
+    action = "tenant.enabled" if enabled else "tenant.disabled"
+    with deps.db.system(write=True) as system:
+        tenants.enable(system, tenant.id, enabled=enabled)
+        audit.record(
+            system.within(tenant.id), deps.ids.new(), deps.clock(), "operator", action, tenant.id
+        )
+    return tenant
+
+
+def vouch_for_domain(deps: Deps, slug: str, domain: str, *, verified: bool) -> None:
+    """Give a tenant an e-mail domain; raises Conflict when another tenant has verified it."""
+    name = domain.strip().lower()
+    if not _DOMAIN.fullmatch(name):
+        raise Invalid(f"{domain!r} is not a domain name.")
+    tenant = of_slug(deps, slug)
+    with deps.db.system(write=True) as system:
+        holder = tenants.by_domain(system, name)
+        if holder is not None and holder.id != tenant.id:
+            raise Conflict(f"{name} is verified for another tenant.")
+        tenants.verify_domain(system, tenant.id, name, deps.clock() if verified else None)
+
+
+def issue_token(deps: Deps, slug: str, kind: str, client: str = "default") -> tuple[str, str]:
+    """Issue a bearer token of kind scim, api or xapi; returns (id, the token, shown once)."""
+    tenant = of_slug(deps, slug)
+    token_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
+    with deps.db.tx(tenant.id) as tx:
+        tokens.add(tx, token_id, kind, secret, now, client=client)
+        audit.record(
+            tx, deps.ids.new(), now, "operator", "token.issued", token_id, kind=kind, client=client
+        )
+    return token_id, credential.mint(f"ost_{kind}_", tenant.id, token_id, secret)
+
+
+def record_store_key(deps: Deps, slug: str, token_id: str) -> str:
+    """Return the Basic user name that goes with an xapi token (the token itself is the password)."""
+    return credential.scoped(of_slug(deps, slug).id, token_id)
+
+
+def revoke_token(deps: Deps, slug: str, token_id: str) -> None:
+    """Revoke a token; raises NotFound when there is none that stands."""
+    tenant = of_slug(deps, slug)
+    now = deps.clock()
+    with deps.db.tx(tenant.id) as tx:
+        if not tokens.revoke(tx, token_id, now):
+            raise NotFound("There is no such token, or it is revoked already.")
+        audit.record(tx, deps.ids.new(), now, "operator", "token.revoked", token_id)
+
+
+def add_record_store(deps: Deps, slug: str, url: str, key: str, secret: str) -> str:
+    """Forward the tenant's statements, from now on, to a record store; returns the destination's id."""
+    allowed = ("https://", "http://") if deps.settings.insecure_neighbours else ("https://",)
+    if not url.startswith(allowed) or len(url) > 2000:  # noqa: PLR2004 - an address's bound
+        raise Invalid("A record store's address begins with https://.")
+    if ":" in key:
+        raise Invalid("A key can't hold a colon (RFC 7617 §2).")
+    tenant = of_slug(deps, slug)
+    destination_id, now = deps.ids.new(), deps.clock()
+    sealed = statements.seal_credentials(deps, key, secret)
+    with deps.db.tx(tenant.id) as tx:
+        destinations.add(tx, destination_id, "xapi", url, sealed, now, stored.end_of(tx))
+        audit.record(
+            tx, deps.ids.new(), now, "operator", "destination.added", destination_id, url=url
+        )
+    return destination_id
