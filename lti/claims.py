@@ -6,7 +6,7 @@ at a closed door for them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from keys.jwt import VerifiedClaims
@@ -108,7 +108,7 @@ class Launch:
     roles: tuple[str, ...]
     resource_link: ResourceLink
     context: Context | None = None
-    custom: Mapping[str, str] = MappingProxyType({})
+    custom: Mapping[str, str] = field(default_factory=dict)
     ags: AgsEndpoint | None = None
     nrps: NrpsService | None = None
     lis: Lis = Lis()

@@ -117,11 +117,11 @@ def _granted(answer: dict[str, object], wanted: frozenset[str], now: datetime) -
 
 def _lifetime(expires_in: object) -> timedelta:
     try:
-        seconds = float(expires_in) if isinstance(expires_in, int | float | str) else None
+        seconds = float(expires_in) if isinstance(expires_in, int | float | str) else -1.0
     except ValueError:
-        seconds = None
-    if seconds is None or not seconds >= 0:
-        return DEFAULT_LIFETIME
+        seconds = -1.0
+    if not seconds >= 0:
+        seconds = DEFAULT_LIFETIME.total_seconds()
     whole = min(seconds, MAX_LIFETIME.total_seconds())
     # Given up a tenth early, at most a minute, so that it never ends on its way.
     return timedelta(seconds=whole - min(60.0, whole / 10))

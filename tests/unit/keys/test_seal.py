@@ -95,3 +95,8 @@ def test_mac_matches_under_every_key_and_only_for_its_purpose_and_data():
 
 def test_nothing_secret_in_the_repr():
     assert OLD not in repr(Seal([OLD]))
+
+
+def test_an_empty_purpose_is_our_mistake():
+    with pytest.raises(ValueError):
+        Seal([OLD]).seal("", b"x")
