@@ -7,6 +7,7 @@ Texts are plain, with a tiny safe subset that the page renders: a blank line par
 import hashlib
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -111,6 +112,12 @@ class ShortNumber:
     value: float
     tolerance: float = 0.0
     unit: str = ""
+
+    @property
+    def bounds(self) -> tuple[Decimal, Decimal]:
+        """The least and the greatest right answer, reckoned in decimals as the author wrote."""
+        value, tolerance = Decimal(repr(self.value)), Decimal(repr(self.tolerance))
+        return value - tolerance, value + tolerance
 
     def to_json(self) -> dict[str, Any]:
         numeric: dict[str, Any] = {"value": self.value, "tolerance": self.tolerance}

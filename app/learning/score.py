@@ -112,9 +112,9 @@ def _earned(question: Question, response: Response) -> float:
             wanted = {folded(text, case_sensitive=sensitive) for text in question.accepted}
             return float(given in wanted)
         case ShortNumber():
-            value, tolerance = Decimal(repr(question.value)), Decimal(repr(question.tolerance))
+            least, most = question.bounds
             readings = _numbers(response.text, question.unit)
-            return float(any(abs(reading - value) <= tolerance for reading in readings))
+            return float(any(least <= reading <= most for reading in readings))
 
 
 def folded(text: str, *, case_sensitive: bool = False) -> str:
