@@ -57,7 +57,7 @@ def database_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str
         return {"OSTIARY_DATABASE_URL": f"sqlite:///{path}"}
     server: Server = request.getfixturevalue("postgres")
     urls = server.database()
-    migrate.upgrade(urls.owner, app_role=_role(urls.app), system_role=_role(urls.system))
+    migrate.upgrade(urls.owner, app_url=urls.app, system_url=urls.system)
     return urls.environ()
 
 
@@ -110,7 +110,3 @@ def tenant(deps: Deps) -> Tenant:
 @pytest.fixture
 def other_tenant(deps: Deps) -> Tenant:
     return new_tenant(deps, "globex")
-
-
-def _role(url: str) -> str:
-    return url.split("//")[1].split(":")[0]

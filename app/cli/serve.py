@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 import click
-from sqlalchemy import make_url
 
 from app import config
 from app.cli.common import json_option, ready, show
@@ -63,8 +62,8 @@ def upgrade(as_json: bool) -> None:
     settings = config.load()
     migrate.upgrade(
         settings.database_owner_url or settings.database_url,
-        app_role=_role(settings.database_url),
-        system_role=_role(settings.database_system_url or settings.database_url),
+        app_url=settings.database_url,
+        system_url=settings.database_system_url,
     )
     show({"upgraded": True}, as_json=as_json)
 
@@ -128,10 +127,6 @@ def _with_parent() -> Callable[[], None] | None:
     libc = ctypes.CDLL(None)
     pr_set_pdeathsig = 1
     return lambda: libc.prctl(pr_set_pdeathsig, signal.SIGTERM) and None
-
-
-def _role(url: str) -> str | None:
-    return make_url(url).username
 
 
 COMMANDS = [serve, worker, db]

@@ -56,29 +56,20 @@ def enable(slug: str, as_json: bool) -> None:
 
 @click.group()
 def token() -> None:
-    """Bearer tokens for provisioning clients, the API and the record store."""
+    """Bearer tokens for provisioning clients."""
 
 
 @token.command("issue")
 @tenant_option
-@click.option("--kind", type=click.Choice(["scim", "api", "xapi"]), required=True)
+@click.option("--kind", type=click.Choice(["scim"]), required=True)
 @click.option(
     "--client", default="default", help="The provisioning client; externalIds belong to it."
 )
 @json_option
 def issue(slug: str, kind: str, client: str, as_json: bool) -> None:
     """Issue a token. It is shown this once."""
-    deps = ready()
-    token_id, text = tenancy.issue_token(deps, slug, kind, client)
-    if kind == "xapi":
-        shown = {
-            "id": token_id,
-            "key": tenancy.record_store_key(deps, slug, token_id),
-            "secret": text,
-        }
-    else:
-        shown = {"id": token_id, "token": text}
-    show(shown, as_json=as_json)
+    token_id, text = tenancy.issue_token(ready(), slug, kind, client)
+    show({"id": token_id, "token": text}, as_json=as_json)
 
 
 @token.command("revoke")

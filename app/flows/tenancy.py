@@ -79,7 +79,7 @@ def vouch_for_domain(deps: Deps, slug: str, domain: str, *, verified: bool) -> N
 
 
 def issue_token(deps: Deps, slug: str, kind: str, client: str = "default") -> tuple[str, str]:
-    """Issue a bearer token of kind scim, api or xapi; returns (id, the token, shown once)."""
+    """Issue a bearer token of kind scim; returns (id, the token, shown once)."""
     tenant = of_slug(deps, slug)
     token_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
     with deps.db.tx(tenant.id) as tx:
@@ -88,11 +88,6 @@ def issue_token(deps: Deps, slug: str, kind: str, client: str = "default") -> tu
             tx, deps.ids.new(), now, "operator", "token.issued", token_id, kind=kind, client=client
         )
     return token_id, credential.mint(f"ost_{kind}_", tenant.id, token_id, secret)
-
-
-def record_store_key(deps: Deps, slug: str, token_id: str) -> str:
-    """Return the Basic user name that goes with an xapi token (the token itself is the password)."""
-    return credential.scoped(of_slug(deps, slug).id, token_id)
 
 
 def revoke_token(deps: Deps, slug: str, token_id: str) -> None:

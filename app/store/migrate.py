@@ -19,7 +19,7 @@ class SchemaBehind(RuntimeError):  # noqa: N818 - a state, not a fault
     """The database lacks revisions that this code needs."""
 
 
-def upgrade(owner_url: str, *, app_role: str | None = None, system_role: str | None = None) -> None:
+def upgrade(owner_url: str, *, app_url: str | None = None, system_url: str | None = None) -> None:
     """Run the missing revisions as the owner; on PostgreSQL also set grants and row-level security."""
     url = parse_url(owner_url)
     engine = create_engine(url, poolclass=NullPool)
@@ -28,7 +28,10 @@ def upgrade(owner_url: str, *, app_role: str | None = None, system_role: str | N
             with WriterGate(str(url.database)).writing():
                 _run(engine)
         else:
-            _run(engine, app_role or url.username, system_role or url.username, url.username)
+            roles = (
+                parse_url(each or owner_url).username for each in (app_url, system_url, owner_url)
+            )
+            _run(engine, *roles)
     finally:
         engine.dispose()
 

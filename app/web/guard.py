@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from binascii import Error as NotBase64
-
 from flask import Response, g, request
 
 from app.kernel import credential
@@ -23,19 +20,6 @@ def bearer(kind: str) -> Token:
     if scheme.lower() != "bearer":
         raise Unauthenticated("Send a bearer token in the Authorization header.")
     return _token(kind, credential.parse(f"ost_{kind}_", text.strip()))
-
-
-def basic(kind: str) -> Token:
-    """Return the standing key of HTTP Basic credentials; raises Unauthenticated."""
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    try:
-        key, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
-    except (NotBase64, UnicodeDecodeError, ValueError):
-        key, secret = "", ""
-    found = credential.parse(f"ost_{kind}_", secret) if scheme.lower() == "basic" else None
-    if found is not None and credential.unscoped(key) != (found.tenant, found.id):
-        found = None
-    return _token(kind, found)
 
 
 def _token(kind: str, presented: credential.Credential | None) -> Token:

@@ -42,7 +42,7 @@ token = tenant_table(
     Column("revoked_at", Time),
     Column("last_used_at", Time),
 )
-"""Bearer tokens: kind scim, api or xapi. `client` names the provisioning client, which outlives its tokens."""
+"""Bearer tokens, by kind: scim. `client` names the provisioning client, which outlives its tokens."""
 
 signing_key = Table(
     "signing_key",
