@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jwk as jose
-from joserfc.errors import JoseError
 from joserfc.util import base64_to_int
 
 from keys.errors import BadKey
@@ -55,14 +56,14 @@ def generate() -> SigningKey:
 def from_pem(pem: bytes) -> SigningKey:
     """Read an unencrypted RSA private key of 2048 bits or more. Raises BadKey."""
     try:
-        key = jose.RSAKey.import_key(pem)
-    except (JoseError, ValueError, TypeError, UserWarning) as error:
-        raise BadKey("This is not an RSA private key in PEM.") from error
-    if not isinstance(key.raw_value, RSAPrivateKey):
-        raise BadKey("This PEM holds no private key.")
-    if not RSA_BITS <= key.raw_value.key_size <= MAX_RSA_BITS:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BadKey("This is not an unencrypted private key in PEM.") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise BadKey("This is not an RSA key.")
+    if not RSA_BITS <= key.key_size <= MAX_RSA_BITS:
         raise BadKey(f"An RSA key needs at least {RSA_BITS} bits.")
-    return _signing_key(key)
+    return _signing_key(jose.RSAKey.import_key(key))
 
 
 def _signing_key(key: jose.RSAKey) -> SigningKey:

@@ -15,7 +15,7 @@ from keys.jwk import KeySet
 from keys.jwt import VerifiedClaims
 from lti import claims as names
 from lti import pylti
-from lti.claims import Launch, read_launch, read_roles, required_text
+from lti.claims import Launch, read_launch, required_text
 from lti.errors import LaunchRefused, Refusal, UnknownDeployment, UnknownKid
 from lti.login import LoginState
 from lti.registration import Deployment, Registration
@@ -68,7 +68,6 @@ def verify(
     check_version(claims)
     check_message_type(claims)
     check_target_link_uri(claims, state)
-    read_roles(claims)
     launch = read_launch(claims, registration.client_id)
     pylti.validate_message(claims)
     deployment = approved_deployment(launch, state, deployments)
