@@ -1,0 +1,210 @@
+"""PATCH (RFC 7644 §3.5.2): a canonical resource and operations in, a new resource out.
+
+All or nothing: the given resource is never altered, and the first refusal ends it. A group's
+members are not part of the resource; what happens to them comes back as MemberChanges.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scim import entries, quirks
+from scim.attributes import Attribute, ResourceType
+from scim.cast import by_name, cast
+from scim.errors import (
+    InvalidPath,
+    InvalidSyntax,
+    InvalidValue,
+    MutabilityError,
+    NoTarget,
+    PayloadTooLarge,
+)
+from scim.filters import parse_path
+from scim.members import (
+    MemberChanges,
+    MemberEdits,
+    member_ids,
+    refuse_member_parts,
+    selected_ids,
+)
+from scim.nodes import PatchPath
+from scim.resource import ALWAYS_SAID, Resource, check_immutable, check_required, is_kept
+
+MAX_OPERATIONS: Final = 1_000
+_OPS: Final = frozenset({"add", "remove", "replace"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`op` is add, remove or replace; a `remove` may name the values that it means."""
+
+    op: str
+    path: str | None
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PatchResult:
+    """`changed` tells whether the resource itself differs; `members` speaks for itself."""
+
+    resource: Resource
+    changed: bool
+    members: MemberChanges
+
+
+def parse_operations(body: Any) -> tuple[Operation, ...]:
+    """The operations of a PatchOp message, clients' dialects normalised.
+
+    Raises InvalidSyntax, InvalidValue, NoTarget, PayloadTooLarge past MAX_OPERATIONS.
+    """
+    if not isinstance(body, dict):
+        raise InvalidSyntax("The body must be a JSON object.")
+    raw = by_name(body, "PatchOp").get("operations")
+    if not isinstance(raw, list) or not raw:
+        raise InvalidSyntax("Operations must be an array of at least one operation.")
+    operations: list[Operation] = []
+    for item in raw:
+        if not isinstance(item, dict):
+            raise InvalidSyntax("Each of Operations must be a JSON object.")
+        operations.extend(_operation(o) for o in quirks.normalise(by_name(item, "An operation")))
+        if len(operations) > MAX_OPERATIONS:
+            raise PayloadTooLarge(f"A PATCH may have {MAX_OPERATIONS} operations at most.")
+    return tuple(operations)
+
+
+def apply(
+    resource: Mapping[str, Any], operations: Sequence[Operation], of: ResourceType
+) -> PatchResult:
+    """Raises InvalidPath, InvalidFilter, InvalidValue, MutabilityError or NoTarget."""
+    patcher = _Patcher(resource, of)
+    for operation in operations:
+        patcher.run(operation)
+    check_required(patcher.resource, of)
+    return PatchResult(patcher.resource, patcher.resource != resource, patcher.edits.changes())
+
+
+def _operation(raw: quirks.RawOperation) -> Operation:
+    op, path = raw.get("op"), raw.get("path")
+    if op not in _OPS:
+        raise InvalidSyntax("An operation's op is add, remove or replace.")
+    if path is not None and not isinstance(path, str):
+        raise InvalidPath("An operation's path must be a string.")
+    if op == "remove" and path is None:
+        raise NoTarget("A remove needs a path.")
+    if op != "remove" and "value" not in raw:
+        raise InvalidSyntax(f"{op} needs a value.")
+    return Operation(op, path, raw.get("value"))
+
+
+class _Patcher:
+    """One run over one resource. Values are replaced, never altered in place."""
+
+    def __init__(self, resource: Mapping[str, Any], of: ResourceType) -> None:
+        self.resource: Resource = dict(resource)
+        self.edits = MemberEdits()
+        self._of = of
+
+    def run(self, operation: Operation) -> None:
+        if operation.path is None:
+            self._assign_each("", operation.op, operation.value)
+            return
+        path = parse_path(operation.path, self._of)
+        if path.attribute is None:
+            self._extension(path.urn or "", operation)
+            return
+        self._refuse_read_only(path, path.attribute)
+        self._one(path, path.attribute, operation.op, operation.value)
+
+    def _assign_each(self, prefix: str, op: str, value: Any) -> None:
+        """Each key of the value is a path. Unknown and readOnly ones are ignored, as in a PUT:
+        clients send whole resources.
+        """
+        if not isinstance(value, dict):
+            raise InvalidValue(f"{op} without a path takes an object of attributes.")
+        for name, inner in value.items():
+            try:
+                path = parse_path(f"{prefix}{name}", self._of)
+            except InvalidPath:
+                continue
+            if path.attribute is None:
+                self._assign_each(f"{path.urn}:", op, inner)
+            elif not (path.attribute.read_only or (path.sub and path.sub.read_only)):
+                self._said(path, path.attribute, op, inner)
+
+    def _said(self, path: PatchPath, attribute: Attribute, op: str, value: Any) -> None:
+        # A null among other attributes is no wish to empty a group.
+        if attribute.name != self._of.members or value is not None:
+            self._one(path, attribute, op, value)
+
+    def _extension(self, urn: str, operation: Operation) -> None:
+        if operation.op == "remove":
+            self.resource.pop(urn, None)
+        else:
+            self._assign_each(f"{urn}:", operation.op, operation.value)
+
+    def _refuse_read_only(self, path: PatchPath, attribute: Attribute) -> None:
+        if attribute.read_only or (path.sub is not None and path.sub.read_only):
+            raise MutabilityError(f"{path.text} is set by the server.")
+
+    def _one(self, path: PatchPath, attribute: Attribute, op: str, value: Any) -> None:
+        if attribute.name == self._of.members:
+            self._members(path, op, value)
+            return
+        holder = self.resource if path.urn is None else dict(self.resource.get(path.urn, {}))
+        current = holder.get(attribute.name)
+        new = _changed(path, attribute, op, value, current)
+        if not is_kept(attribute, self._of):
+            return
+        check_immutable(attribute, current, new)
+        if new is None:
+            self._check_removable(attribute, op, path)
+            holder.pop(attribute.name, None)
+        else:
+            holder[attribute.name] = new
+        if path.urn is not None:
+            self.resource[path.urn] = holder
+            if not holder:
+                del self.resource[path.urn]
+
+    def _check_removable(self, attribute: Attribute, op: str, path: PatchPath) -> None:
+        """RFC 7644 §3.5.2.2. `active` always has a value: without one it would be anyone's guess."""
+        if path.urn is not None or not (attribute.required or attribute.name in ALWAYS_SAID):
+            return
+        if op == "remove":
+            raise MutabilityError(f"{path.text} cannot be removed.")
+        raise InvalidValue(f"{path.text} needs a value.")
+
+    def _members(self, path: PatchPath, op: str, value: Any) -> None:
+        if path.sub is not None or (path.selector is not None and op == "replace"):
+            refuse_member_parts("members", "value" if path.sub is None else path.sub.name)
+        if path.selector is not None:
+            chosen = selected_ids(path.selector)
+            edit = self.edits.remove if op == "remove" else self.edits.add
+            edit(chosen)
+        elif op == "add":
+            self.edits.add(member_ids(value))
+        elif op == "replace":
+            self.edits.replace(member_ids(value))
+        elif value is None:
+            self.edits.replace(())
+        else:
+            self.edits.remove(member_ids(value))
+
+
+def _changed(path: PatchPath, attribute: Attribute, op: str, value: Any, current: Any) -> Any:
+    """The attribute's new value, or None for none."""
+    if attribute.multi_valued:
+        if op == "remove":
+            return entries.remove(path, attribute, value, current or [])
+        return entries.assign(path, attribute, op, value, current or [])
+    if op == "remove":
+        value = None
+        if path.sub is None:
+            return None
+    if path.sub is not None:
+        part = cast(path.sub, value, path.text)
+        return entries.with_part(current or {}, path.sub, part) or None
+    new = cast(attribute, value, path.text)
+    if attribute.is_complex and new is not None:
+        return (current or {}) | new
+    return new

@@ -1,0 +1,69 @@
+"""The clients' dialects of PATCH, brought into RFC 7644's form before it is parsed.
+
+A row of QUIRKS rewrites one raw operation (its names already in lower case) or leaves it alone;
+they run in order. What needs the schema to be told right is done where the schema is at hand:
+`"True"` for a boolean, a bare string for a `manager`, names in another letter case in `scim.cast`
+and `scim.attributes`; dotted and URN-prefixed keys, and entries made for a filter that matches
+none, in `scim.patch`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+RawOperation: TypeAlias = dict[str, Any]
+
+_ENTRA = "learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-config-problem-scim-compatibility"
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """`rewrite` gives the operations that stand for one, usually a single one."""
+
+    name: str
+    source: str
+    rewrite: Callable[[RawOperation], list[RawOperation]]
+
+
+def _lower_op(operation: RawOperation) -> list[RawOperation]:
+    op = operation.get("op")
+    return [operation | {"op": op.strip().lower()} if isinstance(op, str) else operation]
+
+
+def _drop_empty_path(operation: RawOperation) -> list[RawOperation]:
+    path = operation.get("path")
+    if path is None or (isinstance(path, str) and not path.strip()):
+        return [{k: v for k, v in operation.items() if k != "path"}]
+    return [operation]
+
+
+def _remove_without_path(operation: RawOperation) -> list[RawOperation]:
+    value = operation.get("value")
+    if operation.get("op") != "remove" or "path" in operation or not isinstance(value, dict):
+        return [operation]
+    return [{"op": "remove", "path": path, "value": what} for path, what in value.items()]
+
+
+def _value_names_its_path(operation: RawOperation) -> list[RawOperation]:
+    value, path = operation.get("value"), operation.get("path")
+    if isinstance(value, dict) and isinstance(path, str) and len(value) == 1:
+        ((name, inner),) = value.items()
+        if name.lower() == path.strip().lower() and isinstance(inner, list):
+            return [operation | {"value": inner}]
+    return [operation]
+
+
+QUIRKS: Final = (
+    Quirk("the operation's name in any letter case", _ENTRA, _lower_op),
+    Quirk("an empty path for none", "SailPoint SCIM 2.0 connector", _drop_empty_path),
+    Quirk("remove without a path, its value by attribute", _ENTRA, _remove_without_path),
+    Quirk("a value wrapped in its own path's name", _ENTRA, _value_names_its_path),
+)
+
+
+def normalise(operation: RawOperation) -> list[RawOperation]:
+    """The operations in RFC 7644's form that one raw operation stands for."""
+    operations = [operation]
+    for quirk in QUIRKS:
+        operations = [new for old in operations for new in quirk.rewrite(old)]
+    return operations
