@@ -99,7 +99,7 @@ def _weighed(
     else:
         seen = settle(for_wrong * (1 - score) * share)
         belief = replace(old, wrong=_bounded(old.wrong, seen, old))
-    return _practised(old, belief, right=score >= 1)
+    return _practised(old, belief, right=score >= 1).condensed()
 
 
 def _bounded(part: float, change: float, belief: Belief) -> float:

@@ -16,7 +16,7 @@ MODEL = "elo-sprt/1"
 BOUND = 6.0
 MOST = 1_000_000
 _QUANTUM = 2.0**-20
-_MAX_EVIDENCE = 1024.0
+MAX_PART = 256.0
 _MAX_SKILLS, _MAX_ITEMS = 1000, 10_000
 # Before any answer an ability is thought to lie within ±1 logit (one standard error).
 _PRIOR_INFORMATION = 1.0
@@ -53,7 +53,7 @@ class Level:
 class Belief:
     """Log-odds that a skill is mastered, kept as its parts.
 
-    prior: before the first answer · right, wrong: what the answers say · practice: what is
+    prior: before the answers that are kept apart · right, wrong: what the answers say · practice: what is
     learned by answering. Their sum is the belief.
     """
 
@@ -65,6 +65,11 @@ class Belief:
     @property
     def logit(self) -> float:
         return self.prior + self.right + self.wrong + self.practice
+
+    def condensed(self) -> "Belief":
+        """The same belief, its history folded into the prior once a part has grown too long."""
+        parts = (self.right, self.wrong, self.practice)
+        return Belief(prior=self.logit) if max(map(abs, parts)) > MAX_PART else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ def _logits(node: Node, bound: float) -> float:
 def _read_skill(node: Node) -> SkillState:
     part = node.members(_BLANK.to_json())
     right, wrong = part["right"].integer(0, MOST), part["wrong"].integer(0, MOST)
-    belief = [_logits(each, _MAX_EVIDENCE) for each in part["belief"].elements(4, 4)]
+    belief = [_logits(each, MAX_PART) for each in part["belief"].elements(4, 4)]
     return SkillState(
         ability=Level(_logits(part["ability"], BOUND), min(right + wrong, MOST)),
         belief=Belief(*belief),
