@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Flask, jsonify, render_template
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox import control, outside, web
@@ -48,6 +49,9 @@ def create_app(
     app = Flask("sandbox", root_path=str(Path(__file__).parent))
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.extensions["campus"] = campus
+    as_sent = DefaultJSONProvider(app)
+    as_sent.sort_keys = False  # a log shows bodies as they were sent
+    app.json = as_sent
     web.install(app, campus)
     for blueprint in (lms_pages, lms_services, provider, admin, xapi, lrs_pages, control.control):
         app.register_blueprint(blueprint)
