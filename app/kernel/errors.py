@@ -7,6 +7,7 @@ OstiaryError
 ├── NotFound       404
 ├── Conflict       409
 ├── TooLarge       413
+├── NeighbourFailed 424 another system did not answer usably
 ├── Throttled      429
 └── Unavailable    503  try again later; nothing was changed
 """
@@ -71,6 +72,16 @@ class TooLarge(OstiaryError):
 
     status = 413
     code = "too_large"
+
+
+class NeighbourFailed(OstiaryError):
+    """Another system that this step needs is away or answers nonsense: no fault of ours or the caller's.
+
+    Sign-ins and launches end with a 4xx whoever is at fault, so that no platform takes us for broken.
+    """
+
+    status = 424
+    code = "neighbour_failed"
 
 
 class Throttled(OstiaryError):
