@@ -155,6 +155,8 @@ class _Patcher:
         new = _changed(path, attribute, op, value, current)
         if not is_kept(attribute, self._of):
             return
+        if new is None and current is not None and attribute.mutability == "immutable":
+            raise MutabilityError(f"{path.text} cannot be removed once it is set.")
         check_immutable(attribute, current, new)
         if new is None:
             self._check_removable(attribute, op, path)

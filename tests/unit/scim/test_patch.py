@@ -1,0 +1,403 @@
+import pytest
+
+from scim.errors import (
+    InvalidFilter,
+    InvalidPath,
+    InvalidSyntax,
+    InvalidValue,
+    MutabilityError,
+    NoTarget,
+    PayloadTooLarge,
+)
+from scim.members import MemberChanges
+from scim.patch import MAX_OPERATIONS, apply, parse_operations
+from scim.schemas import ENTERPRISE_URN, GROUP, USER, USER_URN
+
+E = ENTERPRISE_URN
+
+
+def patch(resource, *operations, of=USER):
+    return apply(resource, parse_operations({"Operations": list(operations)}), of)
+
+
+def patched(resource, *operations):
+    return patch(resource, *operations).resource
+
+
+def members(*operations):
+    return patch({"displayName": "All"}, *operations, of=GROUP).members
+
+
+# The clients' payloads
+
+
+def test_entra_deactivates_with_a_string(babs):
+    result = patch(babs, {"op": "Replace", "path": "active", "value": "False"})
+    assert result.resource["active"] is False
+    assert result.changed
+    assert babs["active"] is True
+
+
+def test_entra_adds_a_nickname(babs):
+    assert patched(babs, {"op": "Add", "path": "nickName", "value": "Babs"})["nickName"] == "Babs"
+
+
+def test_entra_replaces_the_value_of_a_typed_email_that_is_not_there(babs):
+    del babs["emails"]
+    operation = {"op": "Replace", "path": 'emails[type eq "work"].value', "value": "n@x.com"}
+    assert patched(babs, operation)["emails"] == [{"type": "work", "value": "n@x.com"}]
+
+
+def test_entra_replaces_the_value_of_a_typed_email_that_is_there(babs):
+    operation = {"op": "Replace", "path": 'emails[type eq "WORK"].value', "value": "n@x.com"}
+    assert patched(babs, operation)["emails"] == [
+        {"value": "n@x.com", "type": "work", "primary": True},
+        {"value": "babs@home.example", "type": "home"},
+    ]
+
+
+def test_two_adds_to_a_typed_address_make_one_entry(babs):
+    result = patched(
+        babs,
+        {"op": "Add", "path": 'addresses[type eq "work"].streetAddress', "value": "1 Main"},
+        {"op": "Add", "path": 'addresses[type eq "work"].country', "value": "NO"},
+    )
+    assert result["addresses"] == [{"type": "work", "streetAddress": "1 Main", "country": "NO"}]
+
+
+def test_a_replace_without_a_path_writes_dotted_and_prefixed_names(babs):
+    value = {
+        "displayName": "B",
+        "name.givenName": "K",
+        f"{E}:employeeNumber": "A",
+        'emails[type eq "home"].value': "h@x.com",
+    }
+    result = patched(babs, {"op": "replace", "value": value})
+    assert result["displayName"] == "B"
+    assert result["name"] == {"givenName": "K", "familyName": "Jensen"}
+    assert result[E]["employeeNumber"] == "A"
+    assert result[E]["department"] == "Tours"
+    assert result["emails"][1] == {"value": "h@x.com", "type": "home"}
+
+
+def test_the_colon_parts_the_urn_and_the_dot_in_it_does_not(babs):
+    operation = {"op": "replace", "path": f"{E}:department", "value": "Sales"}
+    assert patched(babs, operation)[E]["department"] == "Sales"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (f"{E}:manager", "271"),
+        (f"{E}:manager", {"value": "271", "displayName": "ignored"}),
+        (f"{E}:manager.value", "271"),
+        ("manager", [{"$ref": None, "value": "271"}]),
+        ("manager", ["271"]),
+        (E, {"manager": "271"}),
+        (None, {E: {"manager": {"value": "271"}}}),
+    ],
+)
+def test_a_manager_in_every_form(babs, path, value):
+    operation = {"op": "Add", "path": path, "value": value}
+    assert patched(babs, operation)[E]["manager"] == {"value": "271"}
+
+
+def test_a_role_found_by_primary_in_quotes_is_made_with_a_boolean(babs):
+    operation = {"op": "Replace", "path": 'roles[primary eq "True"].value', "value": "admin"}
+    assert patched(babs, operation)["roles"] == [{"primary": True, "value": "admin"}]
+
+
+def test_a_role_may_hold_json_text(babs):
+    value = '{"id":"18d1","value":"User","displayName":"U"}'
+    result = patched(babs, {"op": "Add", "path": "roles", "value": [{"value": value}]})
+    assert result["roles"] == [{"value": value}]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "Remove", "path": "members", "value": [{"$ref": None, "value": "u1"}]},
+        {"op": "remove", "path": "members", "value": {"value": "u1"}},
+        {"op": "remove", "path": "members", "value": "u1"},
+        {"op": "remove", "path": 'members[value eq "u1"]'},
+        {"op": "remove", "path": 'Members[Value EQ "u1"]'},
+        {"op": "Remove", "value": {"members": [{"value": "u1"}]}},
+        {"op": "Remove", "path": "members", "value": {"members": [{"value": "u1"}]}},
+    ],
+)
+def test_a_remove_names_one_member_in_every_form(operation):
+    assert members(operation) == MemberChanges(remove=("u1",))
+
+
+def test_a_remove_of_no_member_removes_none():
+    assert not members({"op": "remove", "path": "members", "value": []})
+
+
+def test_a_remove_of_members_removes_all():
+    assert members({"op": "remove", "path": "members"}) == MemberChanges(reset=True)
+
+
+def test_several_members_by_a_filter():
+    operation = {"op": "remove", "path": 'members[value eq "u1" or value eq "u2"]'}
+    assert members(operation) == MemberChanges(remove=("u1", "u2"))
+
+
+def test_adding_a_member_twice_is_once():
+    add = {"op": "add", "path": "members", "value": [{"value": "u1"}, {"value": "u1"}]}
+    assert members(add, add) == MemberChanges(add=("u1",))
+
+
+def test_a_group_replaced_without_a_path_keeps_its_members():
+    value = {"id": "g1", "displayName": "New", "meta": {}, "members": None}
+    result = patch({"displayName": "Old"}, {"op": "replace", "value": value}, of=GROUP)
+    assert result.resource == {"displayName": "New"}
+    assert not result.members
+
+
+def test_member_edits_hold_in_their_order():
+    def add(*ids):
+        return {"op": "add", "path": "members", "value": [{"value": i} for i in ids]}
+
+    def remove(*ids):
+        return {"op": "remove", "path": "members", "value": [{"value": i} for i in ids]}
+
+    def replace(*ids):
+        return {"op": "replace", "path": "members", "value": [{"value": i} for i in ids]}
+
+    assert members(remove("a"), add("b")) == MemberChanges(add=("b",), remove=("a",))
+    assert members(remove("a"), add("a")) == MemberChanges(add=("a",))
+    assert members(add("a"), remove("a")) == MemberChanges(remove=("a",))
+    assert members(add("a"), replace("b"), remove("c")) == MemberChanges(reset=True, add=("b",))
+    assert members(replace("b"), remove("b")) == MemberChanges(reset=True)
+    assert members(replace()) == MemberChanges(reset=True)
+    pathless = {"op": "add", "value": {"members": [{"value": "a"}], "displayName": "X"}}
+    assert members(pathless) == MemberChanges(add=("a",))
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ('members[display eq "Babs"]', InvalidValue),
+        ('members[not (value eq "u1")]', InvalidValue),
+        ('members[value sw "u"]', InvalidValue),
+        ('members[value eq "u1" and type eq "User"]', InvalidValue),
+        ("members.value", MutabilityError),
+        ('members[value eq "u1"].type', MutabilityError),
+        ('members[value eq "u1"].display', MutabilityError),
+    ],
+)
+def test_members_are_selected_by_value_and_never_altered(path, error):
+    with pytest.raises(error):
+        members({"op": "remove", "path": path})
+
+
+@pytest.mark.parametrize(
+    "value", [[{}], [{"value": ""}], [{"value": 5}], [None], 5, [[]], "x" * 256]
+)
+def test_what_names_no_member_is_refused(value):
+    with pytest.raises(InvalidValue):
+        members({"op": "add", "path": "members", "value": value})
+
+
+def test_okta_deactivates_without_a_path(babs):
+    assert patched(babs, {"op": "replace", "value": {"active": False}})["active"] is False
+
+
+def test_an_operation_with_an_unknown_member_is_read(babs):
+    operation = {"name": "addMember", "op": "replace", "path": "title", "value": "VP"}
+    assert patched(babs, operation)["title"] == "VP"
+
+
+def test_names_in_any_letter_case(babs):
+    body = {"operations": [{"OP": "ADD", "Path": "NAME.givenname", "Value": "K"}]}
+    assert apply(babs, parse_operations(body), USER).resource["name"]["givenName"] == "K"
+
+
+def test_a_value_replaced_by_an_empty_string_is_cleared(babs):
+    babs["phoneNumbers"] = [{"type": "work", "value": "1"}, {"type": "home", "value": "2"}]
+    clear = {"op": "replace", "path": 'phoneNumbers[type eq "work"].value', "value": ""}
+    result = patched(babs, clear)
+    assert result["phoneNumbers"] == [{"type": "home", "value": "2"}]
+    assert patched(result, clear) == result
+
+
+def test_a_replace_upon_an_absent_complex_attribute_adds(babs):
+    del babs["name"]
+    operation = {"op": "replace", "path": "name", "value": {"givenName": "K"}}
+    assert patched(babs, operation)["name"] == {"givenName": "K"}
+
+
+def test_a_simple_value_in_an_array_of_one(babs):
+    operation = {"op": "Replace", "path": "title", "value": [{"$ref": None, "value": "VP"}]}
+    assert patched(babs, operation)["title"] == "VP"
+
+
+# RFC 7644 §3.5.2
+
+
+def test_add_appends_and_is_idempotent(babs):
+    add = {"op": "add", "path": "emails", "value": [{"value": "x@y.example", "type": "other"}]}
+    once = patched(babs, add)
+    assert len(once["emails"]) == 3
+    again = patch(once, add)
+    assert again.resource == once
+    assert not again.changed
+
+
+def test_a_new_primary_takes_it_from_the_old(babs):
+    value = [{"value": "babs@home.example", "type": "home", "primary": True}]
+    result = patched(babs, {"op": "add", "path": "emails", "value": value})
+    assert [e["primary"] for e in result["emails"]] == [False, True]
+    back = {"op": "replace", "path": 'emails[type eq "work"].primary', "value": "true"}
+    assert [e["primary"] for e in patched(result, back)["emails"]] == [True, False]
+
+
+def test_two_primaries_at_once_are_refused(babs):
+    with pytest.raises(InvalidValue):
+        patch(babs, {"op": "replace", "path": "emails.primary", "value": True})
+
+
+def test_replace_of_a_multi_valued_attribute_replaces_all(babs):
+    result = patched(babs, {"op": "replace", "path": "emails", "value": [{"value": "only@x"}]})
+    assert result["emails"] == [{"value": "only@x"}]
+    assert "emails" not in patched(babs, {"op": "replace", "path": "emails", "value": []})
+
+
+def test_replace_of_a_selected_entry_keeps_what_selected_it(babs):
+    operation = {"op": "replace", "path": 'emails[type eq "work"]', "value": {"value": "w@x"}}
+    assert patched(babs, operation)["emails"][0] == {"type": "work", "value": "w@x"}
+
+
+def test_replace_of_a_complex_attribute_sets_what_is_said(babs):
+    result = patched(babs, {"op": "replace", "path": "name", "value": {"givenName": "K"}})
+    assert result["name"] == {"givenName": "K", "familyName": "Jensen"}
+
+
+@pytest.mark.parametrize(
+    ("path", "gone"),
+    [
+        ("title", "title"),
+        ("name", "name"),
+        ("emails", "emails"),
+        (E, E),
+        ("emails.value", "emails"),
+    ],
+)
+def test_remove(babs, path, gone):
+    expected = {k: v for k, v in babs.items() if k != gone}
+    assert patched(babs, {"op": "remove", "path": path}) == expected
+
+
+def test_remove_of_parts(babs):
+    result = patched(
+        babs,
+        {"op": "remove", "path": "name.givenName"},
+        {"op": "remove", "path": 'emails[type eq "home"]'},
+        {"op": "remove", "path": f"{E}:manager"},
+        {"op": "remove", "path": 'emails[value co "@work"].primary'},
+    )
+    assert result["name"] == {"familyName": "Jensen"}
+    assert result["emails"] == [{"value": "Babs@Work.example", "type": "work"}]
+    assert "manager" not in result[E]
+
+
+def test_remove_by_value_takes_only_what_is_meant(babs):
+    operation = {"op": "Remove", "path": "emails", "value": [{"value": "BABS@home.example"}]}
+    assert [e["type"] for e in patched(babs, operation)["emails"]] == ["work"]
+    assert not patch(babs, {"op": "remove", "path": "emails", "value": []}).changed
+
+
+def test_an_extension_left_empty_is_gone(babs):
+    babs[E] = {"department": "Tours"}
+    assert E not in patched(babs, {"op": "remove", "path": f"{E}:department"})
+
+
+@pytest.mark.parametrize(
+    "path", ["nickName", 'emails[type eq "fax"]', "addresses", f"{E}:division"]
+)
+def test_what_is_not_there_is_removed_already(babs, path):
+    assert not patch(babs, {"op": "remove", "path": path}).changed
+
+
+def test_a_filter_that_says_no_entry_finds_no_target(babs):
+    for path in (
+        'emails[type ne "work" and type ne "home"].value',
+        'emails[value eq "other@x"].value',
+        'emails[type eq "fax" and type eq "pager"].value',
+    ):
+        with pytest.raises(NoTarget):
+            patch(babs, {"op": "replace", "path": path, "value": "n@x.com"})
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        ({"op": "replace", "path": "id", "value": "x"}, MutabilityError),
+        ({"op": "add", "path": "groups", "value": [{"value": "g"}]}, MutabilityError),
+        ({"op": "remove", "path": "meta.created"}, MutabilityError),
+        ({"op": "replace", "path": f"{E}:manager.displayName", "value": "x"}, MutabilityError),
+        ({"op": "remove", "path": "userName"}, MutabilityError),
+        ({"op": "remove", "path": "active"}, MutabilityError),
+        ({"op": "replace", "path": "userName", "value": ""}, InvalidValue),
+        ({"op": "replace", "path": "userName", "value": "  "}, InvalidValue),
+        ({"op": "replace", "path": "active", "value": None}, InvalidValue),
+        ({"op": "replace", "path": "active", "value": "maybe"}, InvalidValue),
+        ({"op": "replace", "path": "title", "value": ["a", "b"]}, InvalidValue),
+        ({"op": "replace", "path": "title", "value": "a\x00b"}, InvalidValue),
+        ({"op": "replace", "path": "title", "value": True}, InvalidValue),
+        ({"op": "replace", "path": "title", "value": {"a": 1}}, InvalidValue),
+        ({"op": "replace", "path": "name", "value": "Babs"}, InvalidValue),
+        ({"op": "add", "path": "emails", "value": [{"value": {"a": "b"}}]}, InvalidValue),
+        ({"op": "replace", "path": "emails", "value": [{"value": "x"}] * 257}, InvalidValue),
+        ({"op": "replace", "path": "shoeSize", "value": 9}, InvalidPath),
+        ({"op": "replace", "path": "name[", "value": 9}, InvalidPath),
+        ({"op": "replace", "path": 'emails[size eq "x"].value', "value": "x"}, InvalidFilter),
+        ({"op": "replace", "path": 5, "value": 9}, InvalidPath),
+        ({"op": "replace", "value": "Babs"}, InvalidValue),
+        ({"op": "replace", "path": "title"}, InvalidSyntax),
+        ({"op": "move", "path": "title", "value": "x"}, InvalidSyntax),
+        ({"path": "title", "value": "x"}, InvalidSyntax),
+        ({"op": "remove"}, NoTarget),
+        ({"op": "replace", "path": "title", "PATH": "name", "value": "x"}, InvalidSyntax),
+        ("replace", InvalidSyntax),
+    ],
+)
+def test_refused(babs, operation, error):
+    with pytest.raises(error):
+        patch(babs, operation)
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"Operations": []}, {"Operations": {}}, "x"])
+def test_a_body_without_operations(body):
+    with pytest.raises(InvalidSyntax):
+        parse_operations(body)
+
+
+def test_operations_are_bounded():
+    one = {"op": "remove", "path": "title"}
+    assert len(parse_operations({"Operations": [one] * MAX_OPERATIONS})) == MAX_OPERATIONS
+    many = {"op": "remove", "value": {f"a{i}": None for i in range(MAX_OPERATIONS + 1)}}
+    for operations in ([one] * (MAX_OPERATIONS + 1), [many]):
+        with pytest.raises(PayloadTooLarge):
+            parse_operations({"Operations": operations})
+
+
+def test_a_password_is_accepted_and_never_kept(babs):
+    for operation in (
+        {"op": "replace", "path": "password", "value": "t0p"},
+        {"op": "replace", "value": {"password": "t0p"}},
+        {"op": "replace", "value": {f"{USER_URN}:password": "t0p"}},
+    ):
+        assert patched(babs, operation) == babs
+
+
+def test_nothing_is_altered_when_a_later_operation_fails(babs):
+    before = repr(babs)
+    with pytest.raises(InvalidValue):
+        patch(
+            babs,
+            {"op": "replace", "path": 'emails[type eq "work"].value', "value": "n@x"},
+            {"op": "replace", "path": f"{E}:department", "value": "Sales"},
+            {"op": "replace", "path": "active", "value": "maybe"},
+        )
+    assert repr(babs) == before
