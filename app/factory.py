@@ -7,7 +7,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import config, deps
 from app.store.migrate import require_current
-from app.web import admin, api, errors, headers, health, learn, logs, lti, pages, scim, sso
+from app.web import (
+    admin,
+    api,
+    errors,
+    headers,
+    health,
+    learn,
+    login,
+    logs,
+    lti,
+    pages,
+    scim,
+    sso,
+)
 
 _LARGEST_BODY = 1024 * 1024
 
@@ -26,7 +39,7 @@ def create_app(given: deps.Deps | None = None) -> Flask:
     for room in (logs, headers, errors, health):
         room.install(app)
     for blueprint in (
-        pages.blueprint, scim.blueprint, lti.blueprint, sso.blueprint,
+        pages.blueprint, login.blueprint, scim.blueprint, lti.blueprint, sso.blueprint,
         learn.blueprint, admin.blueprint, api.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)

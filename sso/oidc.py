@@ -189,20 +189,19 @@ def logout_url(
     discovery: Discovery,
     *,
     id_token_hint: str | None,
-    post_logout_redirect_uri: str,
-    state: str,
+    post_logout_redirect_uri: str | None,
 ) -> str | None:
     """Where to send the browser so that the provider's session ends too (RP-Initiated Logout 1.0
     §2); None where the provider offers no such endpoint. Works for a disabled connection also:
-    leaving is always allowed.
+    leaving is always allowed. `post_logout_redirect_uri` only if it is registered there: a provider
+    refuses the whole sign-out for an unknown one (§3).
     """
     if discovery.end_session_endpoint is None:
         return None
-    parameters = {
-        "client_id": connection.client_id,
+    optional = {
         "post_logout_redirect_uri": post_logout_redirect_uri,
-        "state": state,
+        "id_token_hint": id_token_hint,
     }
-    if id_token_hint is not None:
-        parameters["id_token_hint"] = id_token_hint
+    parameters = {"client_id": connection.client_id}
+    parameters |= {name: value for name, value in optional.items() if value is not None}
     return str(add_params_to_uri(discovery.end_session_endpoint, parameters))

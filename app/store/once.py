@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
-from app.store.db import System, Tx
+from app.store.db import Read, System, Tx
 from app.store.sql import insert_once
 from app.store.tables.tenants import once
 
@@ -15,6 +15,17 @@ def claim(tx: Tx, kind: str, key: str, expires_at: datetime) -> bool:
     """Claim (kind, key) until it expires; False when it was claimed before."""
     row = {"tenant_id": tx.tenant, "kind": kind, "key": key, "expires_at": expires_at}
     return insert_once(tx.conn, once, row)
+
+
+def standing(read: Read, kind: str, now: datetime) -> int:
+    """Count the claims of a kind that have not expired."""
+    mine = (once.c.tenant_id == read.tenant) & (once.c.kind == kind) & (once.c.expires_at > now)
+    return int(read.conn.execute(select(func.count()).where(mine)).scalar_one())
+
+
+def forget(tx: Tx, kind: str) -> None:
+    """Drop all claims of a kind."""
+    tx.conn.execute(delete(once).where(once.c.tenant_id == tx.tenant, once.c.kind == kind))
 
 
 def forget_expired(system: System, now: datetime) -> int:

@@ -16,7 +16,7 @@ from app.store.db import Read, Tx
 from app.store.sql import held
 from app.store.tables.access import connection, session
 from app.store.tables.lti import launch
-from app.store.tables.people import person
+from app.store.tables.people import identity, person
 from app.store.tables.tenants import tenant
 
 _TOUCH_AFTER = timedelta(minutes=1)
@@ -109,6 +109,32 @@ def end(tx: Tx, session_id: str, by: str, now: datetime) -> bool:
     return (
         tx.conn.execute(update(session).where(mine).values(ended_at=now, ended_by=by)).rowcount == 1
     )
+
+
+def end_by_provider(
+    tx: Tx, connection_id: str, by: str, now: datetime,
+    *, idp_session: str | None = None, subject: str | None = None,
+) -> int:  # fmt: skip
+    """End the sessions that came by a connection; returns how many.
+
+    Where given, only those of one session or of one subject at the provider.
+    """
+    mine = (
+        (session.c.tenant_id == tx.tenant)
+        & (session.c.connection_id == connection_id)
+        & session.c.ended_at.is_(None)
+    )
+    if idp_session is not None:
+        mine &= session.c.idp_session == idp_session
+    if subject is not None:
+        mine &= session.c.identity_id.in_(
+            select(identity.c.id).where(
+                identity.c.tenant_id == tx.tenant,
+                identity.c.issuer == connection_id,
+                identity.c.subject == subject,
+            )
+        )
+    return tx.conn.execute(update(session).where(mine).values(ended_at=now, ended_by=by)).rowcount
 
 
 def end_all(tx: Tx, person_id: str, by: str, now: datetime) -> int:

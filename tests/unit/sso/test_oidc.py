@@ -124,13 +124,12 @@ def test_a_disabled_connection_begins_and_ends_no_sign_in(provider):
         provider.verify(provider.sign(provider.claims()), connection=off)
 
 
-def leave(provider, hint="a.b.c", **metadata):
+def leave(provider, hint="a.b.c", back="https://gate.example.com/signed-out", **metadata):
     return oidc.logout_url(
         provider.connection(enabled=False),
         provider.discovery(**metadata),
         id_token_hint=hint,
-        post_logout_redirect_uri="https://gate.example.com/signed-out",
-        state="s",
+        post_logout_redirect_uri=back,
     )
 
 
@@ -138,13 +137,16 @@ def test_leaving_at_the_provider_too(provider):
     expected = {
         "client_id": ["ostiary"],
         "post_logout_redirect_uri": ["https://gate.example.com/signed-out"],
-        "state": ["s"],
     }
     url = leave(provider)
     assert url.startswith(f"{provider.issuer}/logout?")
     assert query_of(url) == expected | {"id_token_hint": ["a.b.c"]}
     assert query_of(leave(provider, hint=None)) == expected
     assert leave(provider, end_session_endpoint=...) is None
+
+
+def test_an_address_that_the_provider_does_not_know_is_not_sent(provider):
+    assert query_of(leave(provider, hint=None, back=None)) == {"client_id": ["ostiary"]}
 
 
 def test_the_issuers_clock_may_differ_by_half_a_minute(provider):

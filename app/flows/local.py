@@ -1,0 +1,144 @@
+"""Local accounts: an administrator's e-mail address and password, kept by us."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from app.deps import Deps
+from app.flows import signin, tenancy
+from app.flows.signin import SignedIn
+from app.kernel.credential import Credential
+from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
+from app.kernel.person import Person, told
+from app.kernel.tenant import Tenant
+from app.store import audit, once, passwords, people, sessions, tenants
+from app.store.people import Identity
+from app.store.sql import exclusive
+from sso.linking import email_address
+from sso.state import local_path
+
+SOURCE = "local"
+SHORTEST, LONGEST = 12, 200
+_TRIES = 10
+_WINDOW = timedelta(minutes=15)
+_HOME = "/admin"
+_NOBODY = "scrypt:32768:8:1$wMZ4Y0bq8nJvT2sK$" + "0" * 128
+"""No password has this hash; checking it takes as long as checking a real one."""
+_WRONG = "The organization, the e-mail address or the password is wrong."
+
+
+def sign_in(
+    deps: Deps, slug: str, email: str, password: str, return_to: str | None, previous: Credential | None
+) -> SignedIn:  # fmt: skip
+    """Sign in with a password; raises Refused or Throttled.
+
+    `slug` may be empty where the address lies in a tenant's verified domain. An unknown account is
+    answered like a wrong password, as slowly, and throttled alike.
+    """
+    address = email_address(email.strip())
+    tenant = _tenant(deps, slug.strip(), address)
+    if tenant is None or address is None or len(password) > LONGEST:
+        check_password_hash(_NOBODY, password[:LONGEST])
+        raise Refused(_WRONG, code="wrong_password")
+    _count_a_try(deps, tenant, address)
+    with deps.db.read(tenant.id) as read:
+        known = people.identified(read, SOURCE, SOURCE, address.casefold())
+        kept = passwords.get(read, known[1].id) if known else None
+    right = check_password_hash(kept or _NOBODY, password)
+    if not right or known is None or kept is None:
+        raise Refused(_WRONG, code="wrong_password")
+    now = deps.clock()
+    with deps.db.tx(tenant.id) as tx:
+        person = people.lock(tx, known[1].id)
+        if person is None or not person.may_enter or not tenant.enabled:
+            raise Refused(
+                "This account is switched off. Ask your administrator.", code="person_inactive"
+            )
+        if passwords.get(tx, person.id) != kept:
+            raise Refused(_WRONG, code="wrong_password")
+        once.forget(tx, _tries(address))
+        text = signin.start_session(
+            deps, tx, person, "local", now, previous, identity_id=known[0].id
+        )
+    signin.leave_other_tenant(deps, previous, tenant.id)
+    return SignedIn(text, local_path(return_to, _HOME), person)
+
+
+def create_administrator(deps: Deps, slug: str, email: str, password: str) -> Person:
+    """Make a local account that may use the console; raises NotFound, Invalid, Conflict or Refused.
+
+    Someone already known by this address as user name becomes the administrator; else a new person.
+    """
+    tenant = tenancy.of_slug(deps, slug)
+    address = email_address(email.strip())
+    if address is None:
+        raise Invalid("That is not an e-mail address.")
+    hashed, now = _hash(password), deps.clock()
+    with deps.db.tx(tenant.id) as tx:
+        exclusive(tx.conn, tenant.id, SOURCE, address.casefold())
+        if people.identified(tx, SOURCE, SOURCE, address.casefold()):
+            raise Conflict("There is a local account with this address already.")
+        person = people.by_user_name(tx, address)
+        if person is None:
+            said = {"user_name": address, "email": address}
+            person = told(Person(id=deps.ids.new()), said, SOURCE, now)
+            people.add(tx, person, now)
+        elif not person.may_enter:
+            raise Refused("This person is switched off.", code="person_inactive")
+        account = Identity(deps.ids.new(), person.id, SOURCE, SOURCE, address.casefold())
+        people.identify(tx, account, "operator", now)
+        people.grant(tx, person.id, "administrator", "operator", now)
+        passwords.put(tx, person.id, hashed, now)
+        audit.record(tx, deps.ids.new(), now, "operator", "administrator.created", person.id)
+    return person
+
+
+def set_password(deps: Deps, slug: str, email: str, password: str) -> Person:
+    """Give a local account a new password and end its sessions; raises NotFound or Invalid."""
+    tenant = tenancy.of_slug(deps, slug)
+    hashed, now = _hash(password), deps.clock()
+    with deps.db.tx(tenant.id) as tx:
+        known = people.identified(tx, SOURCE, SOURCE, email.strip().casefold())
+        if known is None:
+            raise NotFound("There is no local account with this address.")
+        person = known[1]
+        passwords.put(tx, person.id, hashed, now)
+        sessions.end_all(tx, person.id, "password changed", now)
+        once.forget(tx, _tries(email.strip()))
+        audit.record(tx, deps.ids.new(), now, "operator", "password.changed", person.id)
+    return person
+
+
+def _tenant(deps: Deps, slug: str, address: str | None) -> Tenant | None:
+    if not slug.isprintable():
+        return None
+    with deps.db.system() as system:
+        if slug:
+            return tenants.by_slug(system, slug.lower())
+        return tenants.by_domain(system, address.rpartition("@")[2]) if address else None
+
+
+def _count_a_try(deps: Deps, tenant: Tenant, address: str) -> None:
+    """Count this try before it is judged, so that tries at once in all processes stay within the bound."""
+    now, kind = deps.clock(), _tries(address)
+    with deps.db.tx(tenant.id) as tx:
+        exclusive(tx.conn, tenant.id, kind)
+        if once.standing(tx, kind, now) >= _TRIES:
+            raise Throttled(
+                "Too many tries for this account. Wait a quarter of an hour, or ask your operator for a new password.",
+                code="too_many_tries", retry_after=int(_WINDOW.total_seconds()),
+            )  # fmt: skip
+        once.claim(tx, kind, deps.ids.new(), now + _WINDOW)
+
+
+def _tries(address: str) -> str:
+    return "password-try:" + hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
+
+
+def _hash(password: str) -> str:
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Invalid(f"A password has {SHORTEST} to {LONGEST} characters.")
+    return generate_password_hash(password)
