@@ -545,11 +545,15 @@ def upgrade() -> None:
         sa.Column("identity_id", STR, nullable=True),
         sa.Column("activity_id", STR, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("parameters", STR, nullable=False),
         sa.Column("registration", STR, nullable=False),
+        sa.Column("practice", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("status", STR, nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("answers", sa.Integer(), nullable=False),
-        sa.Column("pending", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("active_ms", sa.BigInteger(), nullable=False),
+        sa.Column("decision_id", STR, nullable=False),
         sa.Column("started_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.Column("completed_at", TIME, nullable=True),
@@ -576,6 +580,14 @@ def upgrade() -> None:
         ["tenant_id", "person_id", "activity_id", "started_at"],
         unique=False,
     )
+    op.create_index(
+        "uq_attempt_open",
+        "attempt",
+        ["tenant_id", "person_id", "activity_id"],
+        unique=True,
+        sqlite_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status = 'open'"),
+    )
     op.create_table(
         "identity",
         sa.Column("tenant_id", STR, nullable=False),
@@ -600,24 +612,6 @@ def upgrade() -> None:
     op.create_index("ix_identity_person", "identity", ["tenant_id", "person_id"], unique=False)
     op.create_index(
         "uq_identity", "identity", ["tenant_id", "source", "issuer", "subject"], unique=True
-    )
-    op.create_table(
-        "item",
-        sa.Column("tenant_id", STR, nullable=False),
-        sa.Column("activity_id", STR, nullable=False),
-        sa.Column("key", STR, nullable=False),
-        sa.Column("difficulty", sa.Float(), nullable=False),
-        sa.Column("answers", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "activity_id"],
-            ["activity.tenant_id", "activity.id"],
-            name=op.f("fk_item_tenant_id_activity_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.id"], name=op.f("fk_item_tenant_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "activity_id", "key", name=op.f("pk_item")),
     )
     op.create_table(
         "launch",
@@ -663,6 +657,8 @@ def upgrade() -> None:
         sa.Column("activity_id", STR, nullable=False),
         sa.Column("state", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("answers", sa.Integer(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("completed_at", TIME, nullable=True),
         sa.Column("updated_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "activity_id"],
@@ -729,22 +725,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "person_id", name=op.f("pk_local_password")),
     )
     op.create_table(
-        "resource",
+        "parameters",
         sa.Column("tenant_id", STR, nullable=False),
         sa.Column("activity_id", STR, nullable=False),
-        sa.Column("key", STR, nullable=False),
-        sa.Column("title", STR, nullable=False),
-        sa.Column("opened", sa.Integer(), nullable=False),
+        sa.Column("content_version", sa.Integer(), nullable=False),
+        sa.Column("version", STR, nullable=False),
+        sa.Column("levels", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "activity_id"],
             ["activity.tenant_id", "activity.id"],
-            name=op.f("fk_resource_tenant_id_activity_id"),
+            name=op.f("fk_parameters_tenant_id_activity_id"),
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.id"], name=op.f("fk_resource_tenant_id"), ondelete="CASCADE"
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_parameters_tenant_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "activity_id", "key", name=op.f("pk_resource")),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "activity_id", "content_version", "version", name=op.f("pk_parameters")
+        ),
     )
     op.create_table(
         "role_grant",
@@ -798,25 +797,6 @@ def upgrade() -> None:
         "ix_session_person", "session", ["tenant_id", "person_id", "ended_at"], unique=False
     )
     op.create_table(
-        "skill",
-        sa.Column("tenant_id", STR, nullable=False),
-        sa.Column("activity_id", STR, nullable=False),
-        sa.Column("key", STR, nullable=False),
-        sa.Column("title", STR, nullable=False),
-        sa.Column("difficulty", sa.Float(), nullable=False),
-        sa.Column("answers", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "activity_id"],
-            ["activity.tenant_id", "activity.id"],
-            name=op.f("fk_skill_tenant_id_activity_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.id"], name=op.f("fk_skill_tenant_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "activity_id", "key", name=op.f("pk_skill")),
-    )
-    op.create_table(
         "answer",
         sa.Column("tenant_id", STR, nullable=False),
         sa.Column("id", STR, nullable=False),
@@ -844,6 +824,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_answer")),
     )
     op.create_index("ix_answer_person", "answer", ["tenant_id", "person_id"], unique=False)
+    op.create_index("uq_answer_decision", "answer", ["tenant_id", "decision_id"], unique=True)
     op.create_index("uq_answer_seq", "answer", ["tenant_id", "attempt_id", "seq"], unique=True)
     op.create_table(
         "decision",
@@ -872,24 +853,29 @@ def downgrade() -> None:
     op.drop_index("uq_decision_seq", table_name="decision")
     op.drop_table("decision")
     op.drop_index("uq_answer_seq", table_name="answer")
+    op.drop_index("uq_answer_decision", table_name="answer")
     op.drop_index("ix_answer_person", table_name="answer")
     op.drop_table("answer")
-    op.drop_table("skill")
     op.drop_index("ix_session_person", table_name="session")
     op.drop_index("ix_session_idp", table_name="session")
     op.drop_table("session")
     op.drop_table("role_grant")
-    op.drop_table("resource")
+    op.drop_table("parameters")
     op.drop_table("local_password")
     op.drop_table("line_item_score")
     op.drop_table("learner_state")
     op.drop_index("ix_launch_person", table_name="launch")
     op.drop_index("ix_launch_browser", table_name="launch")
     op.drop_table("launch")
-    op.drop_table("item")
     op.drop_index("uq_identity", table_name="identity")
     op.drop_index("ix_identity_person", table_name="identity")
     op.drop_table("identity")
+    op.drop_index(
+        "uq_attempt_open",
+        table_name="attempt",
+        sqlite_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status = 'open'"),
+    )
     op.drop_index("ix_attempt_person", table_name="attempt")
     op.drop_table("attempt")
     op.drop_index("ix_assignment_person", table_name="assignment")

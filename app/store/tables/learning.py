@@ -27,39 +27,17 @@ activity_version = tenant_table(
 )
 """Immutable content: skills, items and resources as one document (format `ostiary.activity/1`)."""
 
-skill = tenant_table(
-    "skill",
+parameters = tenant_table(
+    "parameters",
     Column("activity_id", Str, primary_key=True),
-    Column("key", Str, primary_key=True),
-    Column("title", Str, nullable=False),
-    Column("difficulty", Float, nullable=False),
-    Column("answers", Integer, nullable=False),
+    Column("content_version", Integer, primary_key=True),
+    Column("version", Str, primary_key=True),
+    Column("levels", Json, nullable=False),
+    Column("created_at", Time, nullable=False),
     to("activity", "activity_id"),
     row_id=False,
 )
-"""What outlives a version of a skill: its Elo parameter."""
-
-item = tenant_table(
-    "item",
-    Column("activity_id", Str, primary_key=True),
-    Column("key", Str, primary_key=True),
-    Column("difficulty", Float, nullable=False),
-    Column("answers", Integer, nullable=False),
-    to("activity", "activity_id"),
-    row_id=False,
-)
-"""What outlives a version of an item: its Elo difficulty and how many answers it rests on."""
-
-resource = tenant_table(
-    "resource",
-    Column("activity_id", Str, primary_key=True),
-    Column("key", Str, primary_key=True),
-    Column("title", Str, nullable=False),
-    Column("opened", Integer, nullable=False),
-    to("activity", "activity_id"),
-    row_id=False,
-)
-"""What outlives a version of a learning resource: how often it was opened."""
+"""The engine's parameters for one content version, whole and immutable: {skills, items: {key: [logits, n]}}."""
 
 learner_state = tenant_table(
     "learner_state",
@@ -67,12 +45,14 @@ learner_state = tenant_table(
     Column("activity_id", Str, primary_key=True),
     Column("state", Json, nullable=False),
     Column("answers", Integer, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("completed_at", Time),
     Column("updated_at", Time, nullable=False),
     to("person", "person_id"),
     to("activity", "activity_id"),
     row_id=False,
 )
-"""The estimate, derivable again from the answers."""
+"""The estimate, derivable again from the answers. `score` is the best so far, the one that was graded."""
 
 attempt = tenant_table(
     "attempt",
@@ -80,24 +60,41 @@ attempt = tenant_table(
     Column("identity_id", Str),
     Column("activity_id", Str, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("parameters", Str, nullable=False),
     Column("registration", Str, nullable=False),
+    Column("practice", Boolean, nullable=False),
+    Column("state", Json),
     Column("status", Str, nullable=False),
     Column("score", Float, nullable=False),
     Column("answers", Integer, nullable=False),
-    Column("pending", Json),
+    Column("active_ms", BigInteger, nullable=False),
+    Column("decision_id", Str, nullable=False),
     Column("started_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     Column("completed_at", Time),
     to("person", "person_id"),
     to("activity", "activity_id"),
 )
-"""One go at an activity. `registration` is xAPI's (a UUID). `pending` is the decision now on the page."""
+"""One go at an activity, on one content version with one version of the parameters.
+
+`registration` is xAPI's (a UUID). `status`: open, mastered, exhausted. `decision_id` is the question now
+on the page, or the decision that ended it. Practice keeps a `state` of its own and moves no grade.
+"""
 Index(
     "ix_attempt_person",
     attempt.c.tenant_id,
     attempt.c.person_id,
     attempt.c.activity_id,
     attempt.c.started_at,
+)
+Index(
+    "uq_attempt_open",
+    attempt.c.tenant_id,
+    attempt.c.person_id,
+    attempt.c.activity_id,
+    unique=True,
+    sqlite_where=attempt.c.status == "open",
+    postgresql_where=attempt.c.status == "open",
 )
 
 answer = tenant_table(
@@ -117,6 +114,7 @@ answer = tenant_table(
     to("attempt", "attempt_id"),
 )
 Index("uq_answer_seq", answer.c.tenant_id, answer.c.attempt_id, answer.c.seq, unique=True)
+Index("uq_answer_decision", answer.c.tenant_id, answer.c.decision_id, unique=True)
 Index("ix_answer_person", answer.c.tenant_id, answer.c.person_id)
 
 decision = tenant_table(
