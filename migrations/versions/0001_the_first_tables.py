@@ -806,6 +806,7 @@ def upgrade() -> None:
         sa.Column("identity_id", STR, nullable=True),
         sa.Column("launch_id", STR, nullable=True),
         sa.Column("item_key", STR, nullable=False),
+        sa.Column("skill_key", STR, nullable=False),
         sa.Column("response", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("correct", sa.Boolean(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),

@@ -105,6 +105,7 @@ answer = tenant_table(
     Column("identity_id", Str),
     Column("launch_id", Str),
     Column("item_key", Str, nullable=False),
+    Column("skill_key", Str, nullable=False),
     Column("response", Json, nullable=False),
     Column("correct", Boolean, nullable=False),
     Column("score", Float, nullable=False),
@@ -113,6 +114,7 @@ answer = tenant_table(
     Column("answered_at", Time, nullable=False),
     to("attempt", "attempt_id"),
 )
+"""`skill_key` is the skill the question was meant for. A decision is answered once."""
 Index("uq_answer_seq", answer.c.tenant_id, answer.c.attempt_id, answer.c.seq, unique=True)
 Index("uq_answer_decision", answer.c.tenant_id, answer.c.decision_id, unique=True)
 Index("ix_answer_person", answer.c.tenant_id, answer.c.person_id)
