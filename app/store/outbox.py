@@ -154,6 +154,15 @@ def record(
     return True
 
 
+def has_newer(read: Read, claimed: Claimed) -> bool:
+    """Tell whether a later delivery of the same key waits behind this one."""
+    mine = and_(delivery.c.tenant_id == claimed.tenant, delivery.c.id == claimed.id)
+    seq = select(delivery.c.seq).where(mine).scalar_subquery()
+    later = _same_key(claimed.tenant, claimed.destination, claimed.key)
+    found = read.conn.execute(select(delivery.c.id).where(later, delivery.c.seq > seq).limit(1))
+    return found.first() is not None
+
+
 def replay(tx: Tx, delivery_ids: Sequence[str], now: datetime) -> int:
     """Let dead deliveries wait again from the start; returns how many."""
     mine = (

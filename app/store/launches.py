@@ -1,0 +1,157 @@
+"""Launch sessions: one person, one resource link, one browser. Ended ones never revive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, or_, select, update
+
+from app.kernel import credential
+from app.kernel.person import Person
+from app.kernel.tenant import Tenant, TenantId
+from app.store import people
+from app.store.db import Read, System, Tx
+from app.store.sql import held
+from app.store.tables.lti import deployment, launch, registration
+from app.store.tables.people import person
+from app.store.tables.tenants import tenant
+from lti import roles as lti_roles
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A launch that stands, with the person and the tenant as they are now.
+
+    `user_id` is the platform's `sub`; `roles` as it sent them. The ids of context, resource link
+    and line item are those of our rows. `issuer`, `auth_login_url` and `return_url` are the
+    platform's addresses, the last one as this launch named it.
+    """
+
+    id: str
+    person: Person
+    tenant: Tenant
+    identity_id: str
+    registration_id: str
+    context_id: str | None
+    resource_link_id: str | None
+    line_item_id: str | None
+    activity_id: str | None
+    user_id: str | None
+    roles: tuple[str, ...]
+    instructor: bool
+    return_url: str | None
+    issuer: str
+    auth_login_url: str
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def public_id(self) -> str:
+        """The launch's name in addresses and forms: it says which tenant to look in."""
+        return credential.scoped(self.tenant.id, self.id)
+
+    @property
+    def graded(self) -> bool:
+        """Tell whether this person can have a grade there: a learner, and not a student preview."""
+        return lti_roles.is_learner(self.roles) and not lti_roles.is_test_user(self.roles)
+
+
+_OWN = [launch.c[name] for name in (
+    "identity_id", "registration_id", "context_id", "resource_link_id", "line_item_id", "activity_id",
+    "user_id", "roles", "instructor", "return_url", "created_at", "expires_at",
+)]  # fmt: skip
+
+
+def add(
+    tx: Tx, launch_id: str, now: datetime, expires_at: datetime,
+    *, registration_id: str, deployment_id: str, person_id: str, identity_id: str,
+    context_id: str | None, resource_link_id: str, line_item_id: str | None, activity_id: str | None,
+    user_id: str | None, roles: Sequence[str], browser_digest: str, return_url: str | None,
+) -> None:  # fmt: skip
+    """Insert a launch; only the digest of the browser's secret is kept."""
+    tx.conn.execute(insert(launch).values(
+        tenant_id=tx.tenant, id=launch_id, registration_id=registration_id, deployment_id=deployment_id,
+        person_id=person_id, identity_id=identity_id, context_id=context_id,
+        resource_link_id=resource_link_id, line_item_id=line_item_id, activity_id=activity_id,
+        user_id=user_id, roles=list(roles), instructor=lti_roles.is_instructor(roles),
+        browser_digest=browser_digest, return_url=return_url, created_at=now, expires_at=expires_at,
+    ))  # fmt: skip
+
+
+def standing(
+    read: Read, launch_id: str, browser_digest: str | None, now: datetime
+) -> Launch | None:
+    """Return the launch if everything that it rests on is enabled at this moment.
+
+    That is: the launch itself in this browser, the person, the tenant, the platform's registration
+    and its deployment. `browser_digest` None is for a caller who has checked a launch token. Inside
+    a write transaction the person's row is held, so that a cut-off comes wholly before or after.
+    """
+    statement = (
+        select(
+            *_OWN, launch.c.person_id, registration.c.issuer, registration.c.auth_login_url,
+            tenant.c.slug, tenant.c.name.label("tenant_name"), tenant.c.home_page, *people.COLUMNS[1:],
+        )
+        .join(person, (person.c.tenant_id == launch.c.tenant_id) & (person.c.id == launch.c.person_id))
+        .join(tenant, tenant.c.id == launch.c.tenant_id)
+        .join(registration, registration.c.id == launch.c.registration_id)
+        .join(deployment, deployment.c.id == launch.c.deployment_id)
+        .where(
+            launch.c.tenant_id == read.tenant,
+            launch.c.id == launch_id,
+            launch.c.ended_at.is_(None),
+            launch.c.expires_at > now,
+            person.c.active,
+            person.c.deleted_at.is_(None),
+            tenant.c.enabled,
+            registration.c.enabled,
+            or_(registration.c.tenant_id.is_(None), registration.c.tenant_id == launch.c.tenant_id),
+            deployment.c.tenant_id == launch.c.tenant_id,
+            deployment.c.approved_at.is_not(None),
+        )
+    )  # fmt: skip
+    if browser_digest is not None:
+        statement = statement.where(launch.c.browser_digest == browser_digest)
+    if isinstance(read, Tx):
+        statement = held(read.conn, statement, person)
+    row = read.conn.execute(statement).first()
+    if row is None:
+        return None
+    own: dict[str, Any] = {column.name: getattr(row, column.name) for column in _OWN}
+    return Launch(
+        id=launch_id, person=people.of_row(row, row.person_id),
+        tenant=Tenant(read.tenant, row.slug, row.tenant_name, enabled=True, home_page=row.home_page),
+        issuer=row.issuer, auth_login_url=row.auth_login_url, **{**own, "roles": tuple(row.roles)},
+    )  # fmt: skip
+
+
+def newest(system: System, browser_digest: str) -> tuple[TenantId, str] | None:
+    """Find the latest launch of a browser, whether or not it still stands."""
+    row = system.conn.execute(
+        select(launch.c.tenant_id, launch.c.id)
+        .where(launch.c.browser_digest == browser_digest)
+        .order_by(launch.c.created_at.desc(), launch.c.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else (TenantId(row.tenant_id), row.id)
+
+
+def of_person(read: Read, person_id: str, limit: int = 50) -> list[dict[str, Any]]:
+    """Return a person's launches, newest first."""
+    columns = (launch.c.id, launch.c.created_at, launch.c.expires_at, launch.c.ended_at, *_OWN[1:6])
+    rows = read.conn.execute(
+        select(*columns)
+        .where(launch.c.tenant_id == read.tenant, launch.c.person_id == person_id)
+        .order_by(launch.c.created_at.desc(), launch.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def open_activity(tx: Tx, launch_id: str, activity_id: str) -> None:
+    """Give a launch the activity that was picked for its link."""
+    mine = (launch.c.tenant_id == tx.tenant) & (launch.c.id == launch_id)
+    tx.conn.execute(update(launch).where(mine).values(activity_id=activity_id))
