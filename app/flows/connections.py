@@ -10,6 +10,7 @@ from app.flows import tenancy
 from app.kernel.errors import Invalid, NotFound
 from app.store import audit, connections, sessions
 from app.store.connections import Connection
+from app.store.db import Tx
 from keys.errors import SealBroken
 from sso.connection import LinkBy, OidcConnection, SubjectClaim, check_connection
 from sso.errors import ConnectionInvalid
@@ -77,21 +78,28 @@ def find(deps: Deps, connection_id: str) -> Connection:
     return found
 
 
-def enable(deps: Deps, connection_id: str, *, enabled: bool, by: str = "operator") -> Connection:
-    """Switch a connection on or off; raises NotFound.
+def enable(deps: Deps, connection_id: str, *, enabled: bool) -> None:
+    """Switch a connection on or off for the operator; raises NotFound."""
+    found = find(deps, connection_id)
+    with deps.db.tx(found.tenant.id) as tx:
+        switch(deps, tx, connection_id, enabled=enabled, by="operator")
+
+
+def switch(deps: Deps, tx: Tx, connection_id: str, *, enabled: bool, by: str) -> None:
+    """Switch one of the tenant's connections on or off; raises NotFound.
 
     Off, its sessions are refused from the next request on. On again, they are ended for good: who
     was cut off signs in anew.
     """
-    found = find(deps, connection_id)
+    found = connections.get(tx, connection_id)
+    if found is None:
+        raise NotFound("There is no such connection.")
     now = deps.clock()
-    with deps.db.tx(found.tenant.id) as tx:
-        if enabled and not found.enabled:
-            sessions.end_by_provider(tx, found.id, "connection.disabled", now)
-        connections.enable(tx, found.id, enabled=enabled)
-        action = "connection.enabled" if enabled else "connection.disabled"
-        audit.record(tx, deps.ids.new(), now, by, action, found.id)
-    return found
+    if enabled and not found.enabled:
+        sessions.end_by_provider(tx, found.id, "connection.disabled", now)
+    connections.enable(tx, found.id, enabled=enabled)
+    action = "connection.enabled" if enabled else "connection.disabled"
+    audit.record(tx, deps.ids.new(), now, by, action, found.id)
 
 
 def opened(deps: Deps, kept: Connection) -> OidcConnection:

@@ -21,5 +21,5 @@ def front() -> str:
     return render_template(
         "front.html", session=session, administrator=administrator,
         tenant=session.tenant, person=session.person,
-        csrf=guard.csrf_token(session.id),
+        sign_out_csrf=guard.csrf_token(session.id),
     )  # fmt: skip

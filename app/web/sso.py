@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
 from uuid import UUID
 
 from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request
@@ -144,5 +145,5 @@ def _logout_failed(sentence: str, code: str = "invalid_request") -> tuple[Respon
 
 def _offer_another_try(connection_id: UUID, wanted: str | None) -> None:
     wanted = local_path(wanted, "")
-    query = f"?return_to={wanted}" if wanted and "&" not in wanted and "#" not in wanted else ""
+    query = f"?return_to={quote(wanted)}" if wanted else ""
     g.way_out = {"href": f"/sso/{connection_id}/login{query}", "label": "Try again"}

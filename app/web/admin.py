@@ -1,0 +1,162 @@
+"""The console: people, sign-in and what waits to be delivered, for administrators of one tenant."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import quote
+from uuid import UUID
+
+from flask import Blueprint, g, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.flows import connections as trust
+from app.flows import console as acts
+from app.kernel.credential import Credential
+from app.kernel.errors import Invalid, NotFound
+from app.store import audit, connections, console, destinations, outbox, people
+from app.store.sessions import Session
+from app.web import guard, here
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+_PAGE = 50
+_LONGEST_SEARCH = 100
+_AT_ONCE = 200
+_SECTIONS = {
+    "/admin": "Overview",
+    "/admin/people": "People",
+    "/admin/connections": "Sign-in",
+    "/admin/outbox": "Deliveries",
+    "/admin/destinations": "Record stores",
+}
+
+
+@blueprint.before_request
+def administrators_only() -> None:
+    """Every page and every form of the console passes here."""
+    g.way_out = {
+        "href": f"/login?return_to={quote(request.path)}",
+        "label": "Sign in as administrator",
+    }
+    g.session = guard.administrator()
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        guard.check_csrf(g.session.id)
+    del g.way_out
+
+
+@blueprint.context_processor
+def frame() -> dict[str, Any]:
+    """What the frame of each page shows."""
+    if "session" not in g:
+        return {}  # refused at the door
+    session = cast(Session, g.session)
+    csrf = guard.csrf_token(session.id)
+    here_now = max((href for href in _SECTIONS if request.path.startswith(href)), key=len)
+    nav = [
+        {"href": href, "label": label, "here": href == here_now} for href, label in _SECTIONS.items()
+    ]  # fmt: skip
+    return {
+        "tenant": session.tenant, "person": session.person, "nav": nav,
+        "csrf": csrf, "sign_out_csrf": csrf, "done": request.args.get("done", type=int),
+    }  # fmt: skip
+
+
+@blueprint.get("")
+def overview() -> str:
+    """What a person may have to look at."""
+    with here.deps().db.read(g.session.tenant.id) as read:
+        return render_template(
+            "admin/overview.html", tally=console.tally(read), behind=destinations.backlog(read),
+            connections=connections.listed(read),
+        )  # fmt: skip
+
+
+@blueprint.get("/people")
+def people_page() -> str:
+    """Search people by name or e-mail address, a page at a time."""
+    words = request.args.get("q", "")[:_LONGEST_SEARCH]
+    words = "".join(char if char.isprintable() else " " for char in words)
+    after = request.args.get("after", type=UUID)
+    with here.deps().db.read(g.session.tenant.id) as read:
+        found = console.found(read, words, _PAGE + 1, str(after) if after else "")
+    more = found[_PAGE - 1].id if len(found) > _PAGE else None
+    return render_template(
+        "admin/people.html", found=found[:_PAGE], words=words.strip(), more=more, paged=after
+    )
+
+
+@blueprint.get("/people/<uuid:person_id>")
+def person_page(person_id: UUID) -> str:
+    """Show one person with everything that belongs to them."""
+    deps = here.deps()
+    now = deps.clock()
+    with deps.db.read(g.session.tenant.id) as read:
+        someone = people.get(read, str(person_id))
+        if someone is None:
+            raise NotFound("There is no such person.")
+        return render_template(
+            "admin/person.html", someone=someone, log=audit.about(read, someone.id),
+            theirs=console.belongings(read, someone.id, now),
+        )  # fmt: skip
+
+
+@blueprint.post("/people/<uuid:person_id>/end-sessions")
+def end_sessions(person_id: UUID) -> AnyResponse:
+    """End all sessions and launches of one person."""
+    ended = acts.end_sessions(here.deps(), _presented(), str(person_id))
+    return redirect(f"/admin/people/{person_id}?done={ended}", 303)
+
+
+@blueprint.get("/connections")
+def connections_page() -> str:
+    """List the connections, with what their providers need to know of us."""
+    deps = here.deps()
+    with deps.db.read(g.session.tenant.id) as read:
+        listed = connections.listed(read)
+    shown = [(one, trust.addresses(deps, one.id)) for one in listed]
+    return render_template("admin/connections.html", shown=shown)
+
+
+@blueprint.post("/connections/<uuid:connection_id>/<any(enable, disable):what>")
+def switch_connection(connection_id: UUID, what: str) -> AnyResponse:
+    """Switch a connection on or off."""
+    acts.enable_connection(
+        here.deps(), _presented(), str(connection_id), enabled=what == "enable"
+    )  # fmt: skip
+    return redirect("/admin/connections", 303)
+
+
+@blueprint.get("/outbox")
+def outbox_page() -> str:
+    """List what waits and what was given up, or everything."""
+    everything = request.args.get("show") == "all"
+    with here.deps().db.read(g.session.tenant.id) as read:
+        rows = outbox.listed(read, _AT_ONCE, () if everything else ("waiting", "dead"))
+        behind = destinations.backlog(read)
+    return render_template(
+        "admin/outbox.html", rows=rows, behind=behind, everything=everything, bound=_AT_ONCE
+    )
+
+
+@blueprint.post("/outbox/replay")
+def replay() -> AnyResponse:
+    """Try dead deliveries again."""
+    ids = request.form.getlist("id", type=UUID)[:_AT_ONCE]
+    if not ids:
+        raise Invalid("Choose at least one delivery.")
+    count = acts.replay(here.deps(), _presented(), [str(one) for one in ids])
+    return redirect(f"/admin/outbox?done={count}", 303)
+
+
+@blueprint.get("/destinations")
+def destinations_page() -> str:
+    """List where statements go."""
+    with here.deps().db.read(g.session.tenant.id) as read:
+        rows = console.record_stores(read)
+        behind = {row["id"] for row in destinations.backlog(read)}
+    return render_template("admin/destinations.html", rows=rows, behind=behind)
+
+
+def _presented() -> Credential:
+    # The guard has found the session by it.
+    return cast(Credential, guard.presented_session())
