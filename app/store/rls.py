@@ -11,6 +11,11 @@ from sqlalchemy import Connection, text
 from app.store.tables import metadata
 
 _ROOT = "tenant"
+_OPERATORS_PLATFORMS = (
+    "tenant_id IS NULL AND EXISTS (SELECT 1 FROM deployment WHERE deployment.registration_id = "
+    "registration.id AND deployment.tenant_id = current_setting('ostiary.tenant', true))"
+)
+"""The operator's registrations that a tenant may read: those with a deployment approved into it."""
 
 
 def secure(conn: Connection, app_role: str, system_role: str, owner_role: str) -> None:
@@ -28,6 +33,13 @@ def secure(conn: Connection, app_role: str, system_role: str, owner_role: str) -
         if column in table.c:
             _policy(
                 conn, name, "of_tenant", app, f"{column} = current_setting('ostiary.tenant', true)"
+            )
+        if table.name == "registration":
+            conn.execute(text(f"DROP POLICY IF EXISTS of_operator ON {name}"))
+            conn.execute(
+                text(
+                    f"CREATE POLICY of_operator ON {name} FOR SELECT TO {app} USING ({_OPERATORS_PLATFORMS})"
+                )
             )
         _policy(conn, name, "of_system", system, "true")
         if owner_role != system_role:

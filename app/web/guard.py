@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from flask import g, request
 from werkzeug.wrappers import Response
 
 from app.kernel import credential
 from app.kernel.errors import Refused, Unauthenticated
-from app.store import people, sessions, tokens
+from app.kernel.tenant import TenantId
+from app.store import launches, people, sessions, tokens
+from app.store.launches import Launch
 from app.store.sessions import Session
 from app.store.tokens import Token
-from app.web import here
+from app.web import headers, here
+from keys.errors import SealBroken
 
 _SIGN_IN_FIRST = "Sign in first."
+_OPEN_AGAIN = "This activity is no longer open here. Open it again from your course."
+_LAUNCH_TOKEN = "launch token"  # noqa: S105 - the name of a purpose
+_LAUNCH_TOKEN_LIFE = timedelta(hours=1)
 
 
 def bearer(kind: str) -> Token:
@@ -128,6 +136,56 @@ def keep_browser(response: Response, secret: str) -> None:
         browser_cookie_name(), secret, max_age=30 * 86400, secure=settings.secure, httponly=True,
         samesite="None" if settings.secure else "Lax", partitioned=settings.secure, path="/",
     )  # fmt: skip
+
+
+def launched(public_id: str | None) -> Launch:
+    """Return the launch of this id, else this browser's newest, if it stands; raises Unauthenticated.
+
+    It stands in the browser that made it, or for a request that carries its launch token. Its
+    platform may frame the answer.
+    """
+    deps = here.deps()
+    now = deps.clock()
+    secret = known_browser()
+    digest = credential.digest(secret.encode()) if secret else None
+    at = credential.unscoped(public_id) if public_id else _newest_launch(digest)
+    by_token = bool(public_id) and public_id == _launch_of_token(now)
+    found = None
+    if at is not None and (by_token or digest is not None):
+        with deps.db.read(at[0]) as read:
+            found = launches.standing(read, at[1], None if by_token else digest, now)
+    if found is None:
+        raise Unauthenticated(_OPEN_AGAIN, code="launch_over")
+    headers.framed_by_platform(found.issuer, found.auth_login_url, found.return_url)
+    here.note(tenant=found.tenant.id, person=found.person.id, launch=found.id)
+    return found
+
+
+def launch_token(launch: Launch) -> str:
+    """Return the token that a launch's page carries for an hour, should its frame lose the cookie.
+
+    It belongs in a form field `launch_token` or the header X-Launch-Token, never in an address.
+    """
+    until = int((here.deps().clock() + _LAUNCH_TOKEN_LIFE).timestamp())
+    return here.deps().seal.seal(_LAUNCH_TOKEN, f"{until} {launch.public_id}".encode())
+
+
+def _launch_of_token(now: datetime) -> str | None:
+    given = request.form.get("launch_token", "") or request.headers.get("X-Launch-Token", "")
+    if not given:
+        return None
+    try:
+        until, _, public_id = here.deps().seal.open(_LAUNCH_TOKEN, given).decode().partition(" ")
+    except SealBroken:
+        return None
+    return public_id if now.timestamp() < int(until) else None
+
+
+def _newest_launch(digest: str | None) -> tuple[TenantId, str] | None:
+    if digest is None:
+        return None
+    with here.deps().db.system() as system:
+        return launches.newest(system, digest)
 
 
 def csrf_token(subject: str) -> str:

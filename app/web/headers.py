@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from flask import Flask, Response, g, request
+
+from lti.urls import parse_http_url
+
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -15,6 +20,19 @@ _POLICY = (
 def framed_by(origins: Iterable[str]) -> None:
     """Let these origins frame the page that this request answers with."""
     g.framers = " ".join(sorted(origins)) or "'none'"
+
+
+def framed_by_platform(*urls: str | None) -> None:
+    """Let the origins of a platform's addresses frame the page; what is no web address adds nothing."""
+    framed_by({found for url in urls if (found := _origin(url)) is not None})
+
+
+def _origin(url: str | None) -> str | None:
+    parts = parse_http_url(url)
+    # The policy is text: a host with a semicolon in it must not add to it.
+    if parts is None or not _HOST.fullmatch(parts.netloc):
+        return None
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def forms_go_to(*origins: str) -> None:
