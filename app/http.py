@@ -28,6 +28,10 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 15.0
 _MAX_BYTES = 4 * 1024 * 1024
 _LONGEST_URL = 8_000
+_TUNNELS = [
+    ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+]
+"""NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address within."""
 
 
 class HttpFailed(Exception):  # noqa: N818 - it failed; the name says so
@@ -68,7 +72,6 @@ class Http:
         self._insecure = insecure
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.max_redirects = 0
         adapter = _GuardedAdapter(insecure=insecure, pool_size=pool_size)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -94,6 +97,10 @@ class Http:
             raise HttpFailed(_why(error, request.url)) from error
         return Response(answer.status_code, CaseInsensitiveDict(answer.headers), body)
 
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._session.close()
+
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         allowed = {"https", "http"} if self._insecure else {"https"}
@@ -106,7 +113,7 @@ class Http:
             raise HttpFailed(f"The address {url[:200]!r} is not an https address.", permanent=True)
 
 
-class AddressRefused(requests.exceptions.InvalidURL):
+class AddressRefused(Exception):  # noqa: N818 - a verdict; no OSError, which urllib3 would take for a broken line
     """The name resolves only to addresses that we don't connect to."""
 
 
@@ -114,7 +121,9 @@ def check_address(address: str, *, insecure: bool) -> None:
     """Refuse addresses that are not public; loopback passes when `insecure`."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
-    if not (ip.is_global and not ip.is_multicast) and not (insecure and ip.is_loopback):
+    tunnelled = ip.version == 6 and any(ip in network for network in _TUNNELS)  # noqa: PLR2004
+    public = ip.is_global and not ip.is_multicast and not tunnelled
+    if not public and not (insecure and ip.is_loopback):
         raise AddressRefused(f"The address {ip} is not public, so nothing is sent to it.")
 
 
@@ -176,7 +185,6 @@ def _connect(connection: Any, *, insecure: bool) -> socket.socket:
             check_address(str(address[0]), insecure=insecure)
             return create_connection((str(address[0]), port), connection.timeout)
         except (OSError, AddressRefused) as error:
-            # AddressRefused is an OSError too (requests' own lineage); both mean: try the next address.
             refused = error
     if isinstance(refused, AddressRefused):
         raise refused
