@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,10 +11,15 @@ from app.deps import Deps
 from app.http import HttpFailed
 from app.kernel.errors import Unavailable
 from app.store import documents
+from app.store.documents import Document
 
 _FRESH = timedelta(hours=1)
 _RETRY_AFTER = timedelta(seconds=10)
 _OK = 200
+_UNDER_WAY = timedelta(seconds=3)
+"""An answer that takes longer is not waited for."""
+_WAIT_SECONDS = 0.05
+_WAITS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +30,15 @@ class _Get:
     body: bytes | None = None
 
 
-def fetch(deps: Deps, url: str, *, newer: bool = False) -> bytes:
+def fetch(
+    deps: Deps, url: str, *, newer: bool = False, readable: Callable[[bytes], bool] | None = None
+) -> bytes:
     """Return the document, from the cache where it is fresh enough; raises Unavailable.
 
     `newer` asks for one fetched just now (an unknown key id, say): it is fetched again, but at most
     every ten seconds however many ask, so that forged key ids can't make us hammer anyone. While the
-    other side is away, a stale copy still serves.
+    other side is away, or answers what is not `readable`, a stale copy still serves. Who comes while
+    another fetches waits a moment for that one's answer.
     """
     now = deps.clock()
     with deps.db.system() as system:
@@ -41,7 +50,7 @@ def fetch(deps: Deps, url: str, *, newer: bool = False) -> bytes:
         ours = documents.may_try(system, url, now, now - _RETRY_AFTER)
     if ours:
         try:
-            body = _download(deps, url)
+            body = _download(deps, url, readable)
         except HttpFailed as error:
             if usable and held is not None:
                 return held.body
@@ -51,7 +60,9 @@ def fetch(deps: Deps, url: str, *, newer: bool = False) -> bytes:
         with deps.db.system(write=True) as system:
             documents.put(system, url, body, now)
         return body
-    if usable and held is not None:
+    if newer or not usable:
+        held = _awaited(deps, url, held) or held
+    if held is not None and held.body != b"":
         return held.body
     raise Unavailable(
         "A document that this needs is being fetched, or could not be a moment ago. Try again shortly.",
@@ -59,8 +70,25 @@ def fetch(deps: Deps, url: str, *, newer: bool = False) -> bytes:
     )  # fmt: skip
 
 
-def _download(deps: Deps, url: str) -> bytes:
+def _awaited(deps: Deps, url: str, before: Document | None) -> Document | None:
+    """Wait for a fetch that is under way elsewhere; None when nothing came of it in a moment."""
+    for _ in range(_WAITS):
+        with deps.db.system() as system:
+            held = documents.get(system, url)
+        if held is None or held.tried_at <= held.fetched_at:
+            return held
+        if deps.clock() - held.tried_at > _UNDER_WAY:
+            return None
+        if before is not None and held.fetched_at > before.fetched_at:
+            return held
+        time.sleep(_WAIT_SECONDS)
+    return None
+
+
+def _download(deps: Deps, url: str, readable: Callable[[bytes], bool] | None) -> bytes:
     response = deps.http.send(_Get(url))
     if response.status != _OK:
         raise HttpFailed(f"{url[:200]} answered {response.status}.")
+    if readable is not None and not readable(response.body):
+        raise HttpFailed(f"{url[:200]} answered something else than what is wanted.")
     return response.body

@@ -128,6 +128,16 @@ def standing(
     )  # fmt: skip
 
 
+def platform_urls(read: Read, launch_id: str) -> tuple[str | None, ...]:
+    """Return the addresses of a launch's platform, also of one that no longer stands."""
+    row = read.conn.execute(
+        select(registration.c.issuer, registration.c.auth_login_url, launch.c.return_url)
+        .join(registration, registration.c.id == launch.c.registration_id)
+        .where(launch.c.tenant_id == read.tenant, launch.c.id == launch_id)
+    ).first()
+    return () if row is None else tuple(row)
+
+
 def newest(system: System, browser_digest: str) -> tuple[TenantId, str] | None:
     """Find the latest launch of a browser, whether or not it still stands."""
     row = system.conn.execute(
