@@ -12,18 +12,17 @@ from typing import Any, ClassVar, Final
 
 from scim2_filter_parser import ast, lexer, parser
 
-from scim.attributes import AttrPath, AttrType, ResourceType
+from scim.attributes import AttrPath, ResourceType
 from scim.errors import InvalidFilter, InvalidPath, ScimError
 from scim.nodes import And, Compare, Node, Not, Or, PatchPath, Present, ValuePath
-from scim.text import instant_number, parse_instant, storable
-from scim.values import text_key
+from scim.operand import Scalar, operand
+from scim.text import storable
 
 MAX_LENGTH: Final = 8_192
 MAX_DEPTH: Final = 24
 MAX_TERMS: Final = 256
 _CACHED_LENGTH: Final = 512
 
-_SUBSTRING = frozenset({"co", "sw", "ew"})
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.:-])"
 _WORD_ENDS = r"(?![\w.:$-])"
 
@@ -33,7 +32,7 @@ class _Literal:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: bool | float | str | None) -> None:  # noqa: FBT001 - a JSON value
+    def __init__(self, value: Scalar | None) -> None:
         self.value = value
 
 
@@ -210,13 +209,11 @@ class _Resolver:
             operands.append(tree.expr2)
             operators.append(tree.op.lower())
             left = tree.expr1
-            tree = None if left.negated else left.expr
+            tree = left.expr
         operands.append(left)
         groups: list[list[Node]] = [[]]
-        for operand, operator in zip(
-            reversed(operands), [*reversed(operators), "and"], strict=True
-        ):
-            groups[-1].append(self.node(operand))
+        for part, operator in zip(reversed(operands), [*reversed(operators), "and"], strict=True):
+            groups[-1].append(self.node(part))
             if operator == "or":
                 groups.append([])
         alternatives = [g[0] if len(g) == 1 else And(tuple(g)) for g in groups]
@@ -235,7 +232,7 @@ class _Resolver:
         operator = tree.value.lower()
         literal = None if tree.comp_value is None else tree.comp_value.value
         if not isinstance(tree.attr_path.attr_name, ast.Filter):
-            return self._comparison(tree.attr_path, operator, literal)
+            return self.comparison(tree.attr_path, operator, literal)
         # `emails[type eq "work"].value eq "x"`: both are asked of the same entry. The library has
         # moved the sub-attribute into the name before the brackets.
         return self._same_entry(tree.attr_path.attr_name, operator, literal)
@@ -248,10 +245,10 @@ class _Resolver:
         scope = self._path(namespace, whole=True)
         name = "value" if sub_attr is None else sub_attr.value
         asked = ast.AttrPath(name, None, None)
-        extra = _Resolver(self._of, scope)._comparison(asked, operator, literal)  # noqa: SLF001
+        extra = _Resolver(self._of, scope).comparison(asked, operator, literal)
         return self._value_path(brackets, extra)
 
-    def _comparison(self, tree: Any, operator: str, literal: Any) -> Node:
+    def comparison(self, tree: Any, operator: str, literal: Any) -> Node:
         path = self._path(tree, whole=operator == "pr")
         if path.leaf.returned == "never":
             raise InvalidFilter(f"{path.text} cannot be filtered by.")
@@ -262,7 +259,7 @@ class _Resolver:
             if operator not in {"eq", "ne"}:
                 raise InvalidFilter(f"null can be compared by eq and ne only, not by {operator}.")
             return Not(Present(path)) if operator == "eq" else Present(path)
-        return Compare(path, operator, _operand(path, operator, value), value)
+        return Compare(path, operator, operand(path, operator, value), value)
 
     def _path(self, tree: Any, *, whole: bool) -> AttrPath:
         """Resolves a name. Unless the `whole` is meant, a complex attribute stands for its
@@ -297,35 +294,3 @@ class _Resolver:
         if path is None:
             raise InvalidFilter(f"{self._of.name} has no attribute {name[:200]!r}.")
         return path
-
-
-def _operand(path: AttrPath, operator: str, value: bool | float | str) -> str | float:  # noqa: FBT001
-    """The value in the terms of the index rows, checked against the attribute's type."""
-    leaf = path.leaf
-    if leaf.type is AttrType.BOOLEAN:
-        return _boolean(path, operator, value)
-    if leaf.type is AttrType.BINARY and operator not in {"eq", "ne"}:
-        raise InvalidFilter(f"{path.text} is binary and cannot be compared by {operator}.")
-    if leaf.type in {AttrType.INTEGER, AttrType.DECIMAL}:
-        if isinstance(value, bool | str) or operator in _SUBSTRING:
-            raise InvalidFilter(f"{path.text} is a number and cannot be compared so.")
-        return float(value)
-    if not isinstance(value, str):
-        raise InvalidFilter(f"{path.text} is compared with a string in double quotes.")
-    if leaf.type is AttrType.DATE_TIME and operator not in _SUBSTRING:
-        instant = parse_instant(value)
-        if instant is None:
-            raise InvalidFilter(f"{path.text} is compared with a date and time, not {value!r}.")
-        return instant_number(instant)
-    return text_key(leaf, value)
-
-
-def _boolean(path: AttrPath, operator: str, value: bool | float | str) -> float:  # noqa: FBT001
-    if operator not in {"eq", "ne"}:
-        raise InvalidFilter(f"{path.text} is boolean and cannot be compared by {operator}.")
-    if isinstance(value, str):
-        # Entra writes `roles[primary eq "True"]`.
-        value = {"true": True, "false": False}.get(value.lower(), value)
-    if not isinstance(value, bool):
-        raise InvalidFilter(f"{path.text} is compared with true or false.")
-    return float(value)

@@ -1,5 +1,6 @@
 import pytest
 
+from scim.attributes import Attribute, ResourceType, Schema
 from scim.errors import (
     InvalidFilter,
     InvalidPath,
@@ -401,3 +402,37 @@ def test_nothing_is_altered_when_a_later_operation_fails(babs):
             {"op": "replace", "path": "active", "value": "maybe"},
         )
     assert repr(babs) == before
+
+
+def test_what_is_immutable_is_set_once_and_stays():
+    born = Attribute("born", mutability="immutable")
+    of = ResourceType("Thing", "/Things", "", Schema("urn:example:Thing", "Thing", "", (born,)))
+    once = patch({}, {"op": "add", "path": "born", "value": "x"}, of=of).resource
+    assert not patch(once, {"op": "replace", "path": "born", "value": "x"}, of=of).changed
+    for operation in (
+        {"op": "replace", "path": "born", "value": "y"},
+        {"op": "replace", "value": {"born": ""}},
+        {"op": "remove", "path": "born"},
+    ):
+        with pytest.raises(MutabilityError):
+            patch(once, operation, of=of)
+
+
+def test_what_the_schema_does_not_know_is_ignored_without_a_path(babs):
+    value = {"shoeSize": 9, "urn:example:x:y": 1, "emails[": 1, "title": "VP", E: {"shoe": 9}}
+    assert patched(babs, {"op": "replace", "value": value}) == babs | {"title": "VP"}
+
+
+def test_many_adds_do_not_grow_without_bound(babs):
+    adds = [
+        {"op": "add", "path": "roles", "value": [{"value": f"{n}-{i}"} for i in range(200)]}
+        for n in range(2)
+    ]
+    assert len(patched(babs, adds[0])["roles"]) == 200
+    with pytest.raises(InvalidValue):
+        patch(babs, *adds)
+
+
+def test_a_member_is_added_by_a_filter_and_taken_by_a_value_alone():
+    assert members({"op": "add", "path": 'members[value eq "u1"]', "value": []}).add == ("u1",)
+    assert members({"op": "replace", "path": "members", "value": None}).reset

@@ -61,6 +61,11 @@ def test_what_is_empty_is_absent():
     assert user(**body) == user()
 
 
+def test_a_value_is_kept_once():
+    emails = [{"value": "a", "type": "work"}, {"type": "work", "value": "a"}, {"value": "a"}]
+    assert user(emails=emails)["emails"] == [{"value": "a", "type": "work"}, {"value": "a"}]
+
+
 def test_a_put_replaces_all_but_active():
     current = {"userName": "babs", "active": False, "title": "VP", E: {"department": "D"}}
     for body in (

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scim.attributes import Attribute, AttrType, ResourceType, Schema
 from scim.schemas import ENTERPRISE_URN, USER, USER_URN
 from scim.text import format_instant, instant_number, parse_instant
 from scim.values import Row, index_values
@@ -34,6 +35,14 @@ def test_rows(babs):
 def test_a_password_has_no_row():
     rows = index_values({"userName": "a", "password": "t0p"}, USER)
     assert not [row for row in rows if "t0p" in row.text]
+
+
+def test_what_is_never_returned_has_no_row_inside_a_complex_value_either():
+    inner = (Attribute("pin", returned="never"), Attribute("value"))
+    badge = Attribute("badge", AttrType.COMPLEX, sub_attributes=inner)
+    of = ResourceType("Thing", "/Things", "", Schema("urn:example:Thing", "Thing", "", (badge,)))
+    rows = index_values({"badge": {"pin": "1234", "value": "b"}}, of)
+    assert [row.path for row in rows] == ["badge.value", "schemas"]
 
 
 def test_a_certificate_is_a_digest():
