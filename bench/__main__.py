@@ -1,0 +1,72 @@
+"""`python -m bench [scim] [launch]`: run the benchmarks and print a table."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import signal
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from bench import launch, report, scim
+from bench.client import Wrong
+from bench.procs import NotRunning
+from bench.rounds import Bounds, measure
+
+BENCHES = {"scim": scim.cases, "launch": launch.cases}
+
+
+def main() -> None:
+    """Read the arguments, run, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; by default all"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=1.5, help="the longest a round lasts (1.5)"
+    )
+    parser.add_argument(
+        "--count", type=int, default=2000, help="the most operations of a round (2000)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each subject and case (5)")
+    parser.add_argument(
+        "--clients", type=int, nargs="+", default=[1, 8], help="how many clients (1 8)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
+    given = parser.parse_args()
+    unknown = set(given.benches) - set(BENCHES)
+    if unknown:
+        parser.error(f"there is no bench {', '.join(sorted(unknown))}")
+    if min(given.seconds, given.count, given.rounds, *given.clients) <= 0:
+        parser.error("numbers must be above zero")
+    # So that the servers are stopped then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        run(given)
+    except (NotRunning, Wrong) as error:
+        sys.exit(f"bench: {error}")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Run the benches that were asked for, one after the other."""
+    bounds = Bounds(given.seconds, given.count, given.rounds)
+    results = []
+    with tempfile.TemporaryDirectory(prefix="ostiary-bench-") as folder:
+        machine = report.machine(Path(folder))
+        print("{cores} cores, Python {python}, {system}, {filesystem}\n".format(**machine))
+        for name in given.benches or BENCHES:
+            home = Path(folder, name)
+            home.mkdir()
+            with BENCHES[name](home) as cases:
+                for case, clients in itertools.product(cases, given.clients):
+                    results.append(report.figures(case, clients, measure(case, clients, bounds)))
+                    print(report.table(results[-1]), flush=True)
+    if given.json:
+        found = {"machine": machine, "bounds": asdict(bounds), "results": results}
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+main()

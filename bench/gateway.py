@@ -1,0 +1,69 @@
+"""The gateway as an operator runs it: `ostiary serve` on durable SQLite, set up by its own commands alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.procs import ROOT, NotRunning, Server, free_port
+
+TENANT = "bench"
+
+
+class Gateway:
+    """A gateway of its own in `home`, with one tenant; everything else is at its default."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._env = _clean_environment() | {
+            "OSTIARY_BASE_URL": self.url,
+            "OSTIARY_BIND": f"127.0.0.1:{self._port}",
+            "OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db",
+            "OSTIARY_SECRET_KEYS": secrets.token_urlsafe(48),
+            "OSTIARY_INSECURE_NEIGHBOURS": "true",  # the bench's LMS is on loopback
+        }
+        self.ostiary("db", "upgrade")
+        self.ostiary("tenant", "create", TENANT, "--name", "Benchmark")
+
+    def ostiary(self, *arguments: str) -> Any:
+        """Run a command with --json and return what it printed; raises NotRunning."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "app", *arguments, "--json"],
+            env=self._env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        if ran.returncode:
+            raise NotRunning(f"ostiary {' '.join(arguments)}: {ran.stderr[-2000:]}")
+        return json.loads(ran.stdout)
+
+    def serve(self) -> Server:
+        """Start `ostiary serve`: web process and worker."""
+        command = [sys.executable, "-m", "app", "serve"]
+        server = Server("ostiary", command, self._env, self._port, self._home / "ostiary.log")
+        server.wait()
+        return server
+
+
+def serve_beside(
+    gateway: Server, name: str, module: str, home: Path, settings: Mapping[str, str]
+) -> Server:
+    """Serve `module:app` under the very gunicorn command line that the running gateway uses."""
+    command = gateway.web_command()
+    port = free_port()
+    command[command.index("gunicorn") + 1] = f"{module}:app"
+    command[command.index("--bind") + 1] = f"127.0.0.1:{port}"
+    log = home / f"{port}.log"
+    server = Server(name, command, _clean_environment() | dict(settings), port, log)
+    server.wait()
+    return server
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")}

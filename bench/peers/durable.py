@@ -1,0 +1,27 @@
+"""What the floors write with: one durable SQLite transaction, and nothing that could be left out."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+
+
+class Durable:
+    """One connection (WAL, synchronous=FULL), one writer at a time."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect(
+            os.environ["BENCH_DATABASE"], isolation_level=None, check_same_thread=False
+        )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT)")
+        self._turn = threading.Lock()
+
+    def keep(self, key: str, value: str) -> None:
+        """Insert one row and commit."""
+        with self._turn:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("INSERT INTO kept VALUES (?, ?)", (key, value))
+            self._db.execute("COMMIT")

@@ -1,0 +1,133 @@
+"""Server processes on loopback: started, waited for, measured and stopped by their own process id."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_START_SECONDS = 30.0
+_STOP_SECONDS = 45.0
+_LIBC = ctypes.CDLL(None)
+_MS_PER_TICK = 1000 / os.sysconf("SC_CLK_TCK")
+
+
+class NotRunning(RuntimeError):  # noqa: N818 - it says what is wrong
+    """A server did not start or ended early; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU time used so far, in milliseconds: by the web processes, and by the delivery worker."""
+
+    web: float
+    worker: float
+
+    def __sub__(self, earlier: Cpu) -> Cpu:
+        return Cpu(self.web - earlier.web, self.worker - earlier.worker)
+
+
+class Server:
+    """One server: the process that we started, and whatever it starts."""
+
+    def __init__(
+        self, name: str, command: list[str], env: dict[str, str], port: int, log: Path
+    ) -> None:
+        self.name = name
+        self.port = port
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+                preexec_fn=_end_with_the_bench,  # noqa: PLW1509 - one system call, no lock
+            )  # fmt: skip
+
+    def wait(self) -> None:
+        """Wait until the port takes connections; raises NotRunning."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.05)
+        raise NotRunning(f"{self.name} does not run. Its log ends:\n{self._log_end()}")
+
+    def cpu(self) -> Cpu:
+        """CPU time of the process tree, user and system (proc(5): stat, fields 14 and 15)."""
+        ticks = _ticks_of_tree(self._process.pid)
+        worker = sum(used for pid, used in ticks.items() if _is_worker(pid))
+        return Cpu((sum(ticks.values()) - worker) * _MS_PER_TICK, worker * _MS_PER_TICK)
+
+    def web_command(self) -> list[str]:
+        """Return the command line of the first gunicorn in the tree."""
+        for pid in sorted(_ticks_of_tree(self._process.pid)):
+            line = _command(pid)
+            if "gunicorn" in line:
+                return line
+        raise NotRunning(f"{self.name} runs no gunicorn")
+
+    def stop(self) -> None:
+        """Ask the process to end; what outlives the wait is killed."""
+        tree = _ticks_of_tree(self._process.pid)
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            for pid in tree:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _log_end(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
+
+
+def free_port() -> int:
+    """Return a loopback port that is free at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _end_with_the_bench() -> None:
+    # Even when the bench is killed outright no server stays behind (prctl(2), Linux).
+    pr_set_pdeathsig = 1
+    _LIBC.prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _ticks_of_tree(root: int) -> dict[int, int]:
+    children: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended while we looked
+            # The command's name, in parentheses, may hold spaces; the third field follows it.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            pid = int(folder.name)
+            children.setdefault(int(fields[1]), []).append(pid)
+            ticks[pid] = int(fields[11]) + int(fields[12])
+    found, waiting = {}, [root]
+    while waiting:
+        pid = waiting.pop()
+        found[pid] = ticks.get(pid, 0)
+        waiting += children.get(pid, [])
+    return found
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def _is_worker(pid: int) -> bool:
+    return "worker" in _command(pid)
