@@ -1,0 +1,190 @@
+"""Statements on their way to a record store that is slow, wrong, strict or away."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from app.flows import tenancy
+from app.store import destinations, outbox, statements
+from app.worker import Worker
+
+
+class RecordStore(ThreadingHTTPServer):
+    """Takes statements by id; `answers` are statuses to give first, `refuses` ids that it finds bad."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.kept: dict[str, dict] = {}
+        self.arrived: list[str] = []
+        self.batches: list[int] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.refuses: set[str] = set()
+        self.url = f"http://127.0.0.1:{self.server_port}/xapi"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: RecordStore
+
+    def do_POST(self):
+        batch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.batches.append(len(batch))
+        status, headers = self.server.answers.pop(0) if self.server.answers else (200, {})
+        if any(one["id"] in self.server.refuses for one in batch):
+            status = 400
+        if status == 200:
+            for one in batch:
+                self.server.kept.setdefault(one["id"], one)
+                self.server.arrived.append(one["id"])
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def record_store() -> Iterator[RecordStore]:
+    server = RecordStore()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def destination(deps, tenant, record_store) -> str:
+    return tenancy.add_record_store(deps, tenant.slug, record_store.url, "key", "secret")
+
+
+def say(deps, tenant, count=1):
+    made = [{"id": deps.ids.new(), "verb": {"id": "http://example.org/v"}} for _ in range(count)]
+    for one in made:
+        with deps.db.tx(tenant.id) as tx:
+            statements.add(tx, [one], "someone", deps.clock())
+    return [one["id"] for one in made]
+
+
+def backlog(deps, tenant):
+    with deps.db.read(tenant.id) as read:
+        return destinations.backlog(read)
+
+
+def dead(deps, tenant):
+    with deps.db.read(tenant.id) as read:
+        return outbox.listed(read, statuses=["dead"])
+
+
+def test_statements_arrive_in_order_in_batches(deps, tenant, record_store, destination):
+    said = say(deps, tenant, 120)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
+    assert record_store.batches == [50, 50, 20]
+    assert backlog(deps, tenant) == []
+
+
+def test_what_was_said_before_the_destination_came_is_not_sent(deps, tenant, record_store):
+    say(deps, tenant)
+    tenancy.add_record_store(deps, tenant.slug, record_store.url, "key", "secret")
+    after = say(deps, tenant)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == after
+
+
+@pytest.mark.parametrize("status", [500, 502, 401, 403, 404, 429])
+def test_a_failing_store_is_waited_for_and_nothing_is_skipped(
+    deps, tenant, record_store, destination, clock, status
+):
+    said = say(deps, tenant, 3)
+    record_store.answers = [(status, {})]
+    Worker(deps).run_until_idle()
+    waiting = backlog(deps, tenant)[0]
+    assert waiting["attempts"] == 1
+    assert f"answered {status}" in waiting["last_error"]
+    clock.move(seconds=7)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
+    assert backlog(deps, tenant) == []
+
+
+def test_retry_after_is_waited_for(deps, tenant, record_store, destination, clock):
+    say(deps, tenant)
+    record_store.answers = [(429, {"Retry-After": "60"})]
+    Worker(deps).run_until_idle()
+    clock.move(seconds=59)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == []
+    clock.move(seconds=2)
+    Worker(deps).run_until_idle()
+    assert len(record_store.arrived) == 1
+
+
+def test_one_bad_statement_is_set_aside_and_the_rest_arrive_in_order(
+    deps, tenant, record_store, destination
+):
+    said = say(deps, tenant, 21)
+    record_store.refuses = {said[13]}
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == [one for one in said if one != said[13]]
+    kept = dead(deps, tenant)
+    assert [row["subject"] for row in kept] == [said[13]]
+    assert "400" in kept[0]["last_error"]
+    assert backlog(deps, tenant) == []
+
+
+def test_a_statement_set_aside_can_be_replayed_once_the_store_is_mended(
+    deps, tenant, record_store, destination
+):
+    said = say(deps, tenant, 2)
+    record_store.refuses = {said[0]}
+    Worker(deps).run_until_idle()
+    record_store.refuses = set()
+    with deps.db.tx(tenant.id) as tx:
+        assert outbox.replay(tx, [dead(deps, tenant)[0]["id"]], deps.clock()) == 1
+    Worker(deps).run_until_idle()
+    assert set(record_store.kept) == set(said)
+    assert dead(deps, tenant) == []
+
+
+def test_a_batch_whose_answer_was_lost_comes_again_with_the_same_ids(
+    deps, tenant, record_store, destination, clock
+):
+    said = say(deps, tenant, 2)
+    with deps.db.system(write=True) as system:
+        lost = destinations.claim(system, clock(), "killed", clock())
+    assert lost is not None
+    clock.move(seconds=1)
+    Worker(deps).run_until_idle()
+    assert list(record_store.kept) == said
+
+
+def test_one_tenants_statements_never_reach_anothers_store(
+    deps, tenant, other_tenant, record_store, destination
+):
+    say(deps, other_tenant, 3)
+    ours = say(deps, tenant)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == ours
+
+
+def test_a_transaction_still_open_holds_back_what_came_after_it(
+    deps, tenant, record_store, destination
+):
+    if deps.db.is_sqlite:
+        return  # one writer: nothing can come after it before it ends
+    first = {"id": deps.ids.new(), "verb": {"id": "http://example.org/v"}}
+    with deps.db.tx(tenant.id) as tx:
+        statements.add(tx, [first], "someone", deps.clock())
+        elsewhere = threading.Thread(target=say, args=(deps, tenant))
+        elsewhere.start()
+        elsewhere.join()
+        with deps.db.system() as system:
+            assert statements.after(system, tenant.id, 0, 0, 10) == []
+    Worker(deps).run_until_idle()
+    assert record_store.arrived[0] == first["id"]
+    assert len(record_store.arrived) == 2
