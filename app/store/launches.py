@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Row, Select, insert, or_, select, update
 
 from app.kernel import credential
 from app.kernel.person import Person
@@ -64,6 +64,8 @@ _OWN = [launch.c[name] for name in (
     "user_id", "roles", "instructor", "return_url", "created_at", "expires_at",
 )]  # fmt: skip
 
+_MOST_TO_GRADE = 200
+
 
 def add(
     tx: Tx, launch_id: str, now: datetime, expires_at: datetime,
@@ -90,42 +92,37 @@ def standing(
     and its deployment. `browser_digest` None is for a caller who has checked a launch token. Inside
     a write transaction the person's row is held, so that a cut-off comes wholly before or after.
     """
-    statement = (
-        select(
-            *_OWN, launch.c.person_id, registration.c.issuer, registration.c.auth_login_url,
-            tenant.c.slug, tenant.c.name.label("tenant_name"), tenant.c.home_page, *people.COLUMNS[1:],
-        )
-        .join(person, (person.c.tenant_id == launch.c.tenant_id) & (person.c.id == launch.c.person_id))
-        .join(tenant, tenant.c.id == launch.c.tenant_id)
-        .join(registration, registration.c.id == launch.c.registration_id)
-        .join(deployment, deployment.c.id == launch.c.deployment_id)
-        .where(
-            launch.c.tenant_id == read.tenant,
-            launch.c.id == launch_id,
-            launch.c.ended_at.is_(None),
-            launch.c.expires_at > now,
-            person.c.active,
-            person.c.deleted_at.is_(None),
-            tenant.c.enabled,
-            registration.c.enabled,
-            or_(registration.c.tenant_id.is_(None), registration.c.tenant_id == launch.c.tenant_id),
-            deployment.c.tenant_id == launch.c.tenant_id,
-            deployment.c.approved_at.is_not(None),
-        )
-    )  # fmt: skip
+    statement = _enabled(read).where(
+        launch.c.id == launch_id, launch.c.ended_at.is_(None), launch.c.expires_at > now
+    )
     if browser_digest is not None:
         statement = statement.where(launch.c.browser_digest == browser_digest)
     if isinstance(read, Tx):
         statement = held(read.conn, statement, person)
     row = read.conn.execute(statement).first()
-    if row is None:
-        return None
-    own: dict[str, Any] = {column.name: getattr(row, column.name) for column in _OWN}
-    return Launch(
-        id=launch_id, person=people.of_row(row, row.person_id),
-        tenant=Tenant(read.tenant, row.slug, row.tenant_name, enabled=True, home_page=row.home_page),
-        issuer=row.issuer, auth_login_url=row.auth_login_url, **{**own, "roles": tuple(row.roles)},
-    )  # fmt: skip
+    return None if row is None else _launch(read, row)
+
+
+def to_grade(read: Read, person_id: str, activity_id: str) -> list[Launch]:
+    """Return the launches, over or not, whose line items a person's grade in an activity goes to.
+
+    That is the newest one of each line item: whoever goes on learning outside the course expects
+    the gradebook to follow.
+    """
+    rows = read.conn.execute(
+        _enabled(read)
+        .where(
+            launch.c.person_id == person_id,
+            launch.c.activity_id == activity_id,
+            launch.c.line_item_id.is_not(None),
+        )
+        .order_by(launch.c.created_at.desc(), launch.c.id.desc())
+        .limit(_MOST_TO_GRADE)
+    )
+    found: dict[tuple[str | None, str | None], Launch] = {}
+    for row in rows:
+        found.setdefault((row.line_item_id, row.user_id), _launch(read, row))
+    return list(found.values())
 
 
 def platform_urls(read: Read, launch_id: str) -> tuple[str | None, ...]:
@@ -165,3 +162,37 @@ def open_activity(tx: Tx, launch_id: str, activity_id: str) -> None:
     """Give a launch the activity that was picked for its link."""
     mine = (launch.c.tenant_id == tx.tenant) & (launch.c.id == launch_id)
     tx.conn.execute(update(launch).where(mine).values(activity_id=activity_id))
+
+
+def _enabled(read: Read) -> Select[Any]:
+    """Select this tenant's launches whose person, tenant, registration and deployment are enabled."""
+    return (
+        select(
+            launch.c.id.label("launch_id"), *_OWN, launch.c.person_id, registration.c.issuer,
+            registration.c.auth_login_url, tenant.c.slug, tenant.c.name.label("tenant_name"),
+            tenant.c.home_page, *people.COLUMNS[1:],
+        )
+        .join(person, (person.c.tenant_id == launch.c.tenant_id) & (person.c.id == launch.c.person_id))
+        .join(tenant, tenant.c.id == launch.c.tenant_id)
+        .join(registration, registration.c.id == launch.c.registration_id)
+        .join(deployment, deployment.c.id == launch.c.deployment_id)
+        .where(
+            launch.c.tenant_id == read.tenant,
+            person.c.active,
+            person.c.deleted_at.is_(None),
+            tenant.c.enabled,
+            registration.c.enabled,
+            or_(registration.c.tenant_id.is_(None), registration.c.tenant_id == launch.c.tenant_id),
+            deployment.c.tenant_id == launch.c.tenant_id,
+            deployment.c.approved_at.is_not(None),
+        )
+    )  # fmt: skip
+
+
+def _launch(read: Read, row: Row[*tuple[Any, ...]]) -> Launch:
+    own: dict[str, Any] = {column.name: getattr(row, column.name) for column in _OWN}
+    return Launch(
+        id=row.launch_id, person=people.of_row(row, row.person_id),
+        tenant=Tenant(read.tenant, row.slug, row.tenant_name, enabled=True, home_page=row.home_page),
+        issuer=row.issuer, auth_login_url=row.auth_login_url, **{**own, "roles": tuple(row.roles)},
+    )  # fmt: skip

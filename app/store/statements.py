@@ -35,6 +35,12 @@ def add(tx: Tx, statements: Iterable[Mapping[str, Any]], person_id: str, now: da
         })  # fmt: skip
 
 
+def known(read: Read, statement_id: str) -> bool:
+    """Tell whether a statement is stored."""
+    mine = (statement.c.tenant_id == read.tenant) & (statement.c.id == statement_id)
+    return read.conn.execute(select(statement.c.seq).where(mine)).first() is not None
+
+
 def after(system: System, tenant_id: str, txid: int, seq: int, limit: int) -> list[Stored]:
     """Return the next statements in commit order, only up to where nothing earlier can still appear."""
     rows = system.conn.execute(
