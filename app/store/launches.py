@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, or_, select, update
+from sqlalchemy import Row, Select, func, insert, or_, select, update
 
 from app.kernel import credential
 from app.kernel.person import Person
@@ -156,6 +156,21 @@ def of_person(read: Read, person_id: str, limit: int = 50) -> list[dict[str, Any
         .limit(limit)
     )
     return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def last_by_user(read: Read, registration_id: str, context_row: str) -> dict[str, datetime]:
+    """Return when each of a course's users last launched, by the platform's user id."""
+    rows = read.conn.execute(
+        select(launch.c.user_id, func.max(launch.c.created_at))
+        .where(
+            launch.c.tenant_id == read.tenant,
+            launch.c.registration_id == registration_id,
+            launch.c.context_id == context_row,
+            launch.c.user_id.is_not(None),
+        )
+        .group_by(launch.c.user_id)
+    )
+    return {user_id: at for user_id, at in rows}  # noqa: C416 - rows are not pairs to mypy
 
 
 def open_activity(tx: Tx, launch_id: str, activity_id: str) -> None:
