@@ -18,7 +18,7 @@ from app.flows.record import Record
 from app.kernel.tenant import Tenant
 from app.learning import explain, mastery
 from app.learning.choose import Answered, Ask, Decision, choose
-from app.learning.content import Activity, Item
+from app.learning.content import Activity, Item, MultipleChoice
 from app.learning.estimate import Parameters
 from app.learning.explain import Inputs, Oversight
 from app.learning.progress import progress
@@ -86,11 +86,11 @@ def begin(deps: Deps, door: Door, *, after: str | None = None) -> None:
 
 
 def answer(
-    deps: Deps, door: Door, decision_id: str, raw: object, shown_at: datetime | None
+    deps: Deps, door: Door, decision_id: str, given: Sequence[str], shown_at: datetime | None
 ) -> Given:
     """Take an answer to the question of a decision, once.
 
-    `raw`: a choice's key, a list of keys, or text, as the learner sent it; `shown_at`: when the page
+    `given`: the keys of the choices, or one text, as the learner sent them; `shown_at`: when the page
     showed the question. Raises ResponseInvalid, and then nothing has changed; else as `learner.enter`.
     """
     now = deps.clock()
@@ -99,12 +99,12 @@ def answer(
         attempt = learning.latest(tx, learner.person.id, learner.activity.id)
         earlier = learning.answer_to(tx, learner.person.id, decision_id)
         if earlier is not None:
-            return Given("repeated" if _same(earlier, raw) else "kept")
+            return Given("repeated" if _same(earlier, given) else "kept")
         asked = learning.decided(tx, decision_id)
         if attempt is None or not attempt.open or attempt.decision_id != decision_id or not asked:
             return Given("moved_on")
         desk = _desk(deps, tx, learner, now, attempt.version, attempt.parameters)
-        _take(desk, attempt, asked, raw, shown_at)
+        _take(desk, attempt, asked, given, shown_at)
         return Given("scored")
 
 
@@ -140,11 +140,13 @@ def _start(desk: _Desk) -> Attempt:
 
 
 def _take(
-    desk: _Desk, attempt: Attempt, asked: Decided, raw: object, shown_at: datetime | None
+    desk: _Desk, attempt: Attempt, asked: Decided, sent: Sequence[str], shown_at: datetime | None
 ) -> None:
     tx, now, content = desk.tx, desk.now, desk.content
     item = _item(content, asked)
-    response = read_response(item, raw)
+    one = sent[0] if len(sent) == 1 else None
+    several = isinstance(item.question, MultipleChoice)
+    response = read_response(item, list(sent) if several else one)
     given = _answer(desk, attempt, asked, item, response, shown_at)
     before = LearnerState.from_json(attempt.state) if attempt.practice else desk.known.state
     state = mastery.update(desk.parameters, before, item, given.score, content.policy)
@@ -255,11 +257,10 @@ def _new_skills(before: LearnerState, after: LearnerState) -> list[str]:
     ]  # fmt: skip
 
 
-def _same(earlier: Answer, raw: object) -> bool:
-    if isinstance(raw, list):
-        return set(raw) == set(earlier.response.get("picked", ()))
-    text = " ".join(raw.split()) if isinstance(raw, str) else ""
-    return earlier.response in ({"picked": [text]}, {"text": text})
+def _same(earlier: Answer, given: Sequence[str]) -> bool:
+    if "picked" in earlier.response:
+        return set(earlier.response["picked"]) == set(given)
+    return [earlier.response["text"]] == [" ".join(text.split()) for text in given]
 
 
 def _oversight(tenant: Tenant) -> Oversight:
