@@ -13,6 +13,7 @@ from app.flows import documents
 from app.http import HttpFailed, Response
 from app.kernel.errors import NeighbourFailed, Unavailable
 from keys.jwk import KeySet
+from keys.strict_json import StrictJsonError, parse_object
 from sso.connection import OidcConnection
 from sso.discovery import Discovery, parse_discovery, parse_provider_keys
 from sso.errors import DiscoveryInvalid, KeyUnknown
@@ -29,15 +30,19 @@ def discovery(deps: Deps, connection: OidcConnection) -> Discovery:
     def parse(body: bytes) -> Discovery:
         return parse_discovery(body, issuer=connection.issuer, allow_http_loopback=allow)
 
-    return _document(deps, discovery_url(connection.issuer), parse)
+    return _document(deps, discovery_url(connection.issuer), parse, _is_json)
 
 
 def with_keys(deps: Deps, found: Discovery, verify: Callable[[KeySet], T]) -> T:
     """Verify with the provider's keys; an unknown one is looked for once more, freshly fetched."""
+
+    def keys(*, newer: bool) -> KeySet:
+        return _document(deps, found.jwks_uri, parse_provider_keys, _is_key_set, newer=newer)
+
     try:
-        return verify(_document(deps, found.jwks_uri, parse_provider_keys))
+        return verify(keys(newer=False))
     except KeyUnknown:
-        return verify(_document(deps, found.jwks_uri, parse_provider_keys, newer=True))
+        return verify(keys(newer=True))
 
 
 def send(deps: Deps, request: HttpRequest) -> Response:
@@ -45,7 +50,10 @@ def send(deps: Deps, request: HttpRequest) -> Response:
     try:
         return deps.http.send(request)
     except HttpFailed as error:
-        raise NeighbourFailed(f"The identity provider did not answer. {error.reason}") from error
+        raise NeighbourFailed(
+            f"Your identity provider did not answer; try again in a moment. {error.reason}",
+            code="provider_unavailable",
+        ) from error
 
 
 def content_type(response: Response) -> str:
@@ -53,16 +61,36 @@ def content_type(response: Response) -> str:
     return response.headers.get("Content-Type", "")
 
 
-def _document(deps: Deps, url: str, parse: Callable[[bytes], T], *, newer: bool = False) -> T:
+def _document(
+    deps: Deps, url: str, parse: Callable[[bytes], T], readable: Callable[[bytes], bool],
+    *, newer: bool = False,
+) -> T:  # fmt: skip
     try:
         try:
-            return parse(documents.fetch(deps, url, newer=newer))
+            return parse(documents.fetch(deps, url, newer=newer, readable=readable))
         except DiscoveryInvalid:
-            # What is kept may be the page of a maintenance that is over by now.
-            return parse(documents.fetch(deps, url, newer=True))
+            # What is kept may have been mended there since.
+            return parse(documents.fetch(deps, url, newer=True, readable=readable))
     except Unavailable as error:
         if error.wire_code != "fetch_failed":
             raise
         raise NeighbourFailed(
-            f"The identity provider did not answer. {error.message}", retry_after=error.retry_after
-        ) from error
+            f"Your identity provider can't be asked just now; try again in a moment. {error.message}",
+            code="provider_unavailable", retry_after=error.retry_after,
+        ) from error  # fmt: skip
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        parse_object(body)
+    except StrictJsonError:
+        return False
+    return True
+
+
+def _is_key_set(body: bytes) -> bool:
+    try:
+        parse_provider_keys(body)
+    except DiscoveryInvalid:
+        return False
+    return True
