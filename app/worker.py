@@ -14,6 +14,7 @@ import structlog
 
 from app.deps import Deps
 from app.flows import deliver
+from app.kernel.delivery import Outcome
 from app.kernel.errors import OstiaryError
 from app.store import once
 from app.store.migrate import require_current
@@ -88,8 +89,8 @@ class Worker:
             pool.submit(deliver.forward, self._deps, stream).add_done_callback(self._forwarded)
         return bool(claimed or stream)
 
-    def _sent(self, claimed: Claimed) -> Callable[[Future[object]], None]:
-        def done(future: Future[object]) -> None:
+    def _sent(self, claimed: Claimed) -> Callable[[Future[Outcome]], None]:
+        def done(future: Future[Outcome]) -> None:
             with self._lock:
                 self._under_way[claimed.destination] -= 1
                 self._under_way += Counter()  # drops the zeros
@@ -102,7 +103,7 @@ class Worker:
             self._streams -= 1
         self._report(future)
 
-    def _report(self, future: Future[object] | Future[int]) -> None:
+    def _report(self, future: Future[Outcome] | Future[int]) -> None:
         error = future.exception()
         if error is not None:
             # The lease runs out and the delivery is claimed again; nothing is lost.
