@@ -100,14 +100,15 @@ def learned(read: Read, person_id: str, activity_id: str) -> Learned | None:
 
 
 def standings(
-    read: Read, *, activity_id: str | None = None, person_ids: Collection[str] | None = None
+    read: Read, *, person_ids: Collection[str], activity_id: str | None = None
 ) -> list[Learned]:
-    """Return who stands where: of one activity, of some people, or of both."""
-    statement = select(learner_state).where(learner_state.c.tenant_id == read.tenant)
+    """Return where people stand, in one activity or in all that they have begun."""
+    statement = select(learner_state).where(
+        learner_state.c.tenant_id == read.tenant,
+        learner_state.c.person_id.in_(sorted(person_ids)),
+    )
     if activity_id is not None:
         statement = statement.where(learner_state.c.activity_id == activity_id)
-    if person_ids is not None:
-        statement = statement.where(learner_state.c.person_id.in_(sorted(person_ids)))
     return [
         Learned(
             row.person_id, row.activity_id, LearnerState.from_json(row.state), row.answers,
@@ -119,7 +120,11 @@ def standings(
 
 def save_learned(tx: Tx, one: Learned) -> None:
     """Write a standing, new or known."""
-    row = asdict(one) | {"state": one.state.to_json(), "tenant_id": tx.tenant}
+    row = {
+        "tenant_id": tx.tenant, "person_id": one.person_id, "activity_id": one.activity_id,
+        "state": one.state.to_json(), "answers": one.answers, "score": one.score,
+        "completed_at": one.completed_at, "updated_at": one.updated_at,
+    }  # fmt: skip
     upsert(tx.conn, learner_state, row, ("tenant_id", "person_id", "activity_id"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,8 @@ COLUMNS = [person.c[name] for name in (
     "locale", "active", "deleted_at", "version", "sources",
 )]  # fmt: skip
 """What makes a Person of a row; other queries join them in."""
+
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,31 @@ def identified(
         return None
     found = of_row(row)
     return Identity(row.identity_id, found.id, source, issuer, subject), found
+
+
+def of_subjects(
+    read: Read, source: str, issuer: str, subjects: Collection[str]
+) -> dict[str, Person]:
+    """Return whom the subjects of one issuer are, as far as they are known."""
+    wanted = sorted(subjects)
+    found: dict[str, Person] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = read.conn.execute(
+            select(identity.c.subject, *COLUMNS)
+            .join(
+                person,
+                (person.c.tenant_id == identity.c.tenant_id)
+                & (person.c.id == identity.c.person_id),
+            )
+            .where(
+                identity.c.tenant_id == read.tenant,
+                identity.c.source == source,
+                identity.c.issuer == issuer,
+                identity.c.subject.in_(wanted[start : start + _AT_ONCE]),
+            )
+        )
+        found |= {row.subject: of_row(row) for row in rows}
+    return found
 
 
 def identify(tx: Tx, known: Identity, joined_by: str, now: datetime) -> bool:
