@@ -9,8 +9,8 @@ from app.deps import Deps
 from app.flows import connections
 from app.kernel.credential import Credential
 from app.kernel.errors import NotFound, Refused, Unauthenticated
-from app.store import audit, outbox, people, sessions
-from app.store.db import Tx
+from app.store import audit, outbox, people, platforms, sessions
+from app.store.db import System, Tx
 from app.store.sessions import Session
 
 
@@ -18,12 +18,16 @@ from app.store.sessions import Session
 def acting(deps: Deps, presented: Credential) -> Iterator[tuple[Tx, Session]]:
     """Open a write transaction for an administrator; raises Unauthenticated or Refused."""
     with deps.db.tx(presented.tenant) as tx:
-        session = sessions.standing(tx, presented, deps.clock())
-        if session is None:
-            raise Unauthenticated("Sign in first.", code="sign_in_first")
-        if "administrator" not in people.roles(tx, session.person.id):
-            raise Refused("The console is for administrators.", code="not_an_administrator")
-        yield tx, session
+        yield tx, _administrator(deps, tx, presented)
+
+
+def _administrator(deps: Deps, tx: Tx, presented: Credential) -> Session:
+    session = sessions.standing(tx, presented, deps.clock())
+    if session is None:
+        raise Unauthenticated("Sign in first.", code="sign_in_first")
+    if "administrator" not in people.roles(tx, session.person.id):
+        raise Refused("The console is for administrators.", code="not_an_administrator")
+    return session
 
 
 def end_sessions(deps: Deps, presented: Credential, person_id: str) -> int:
@@ -62,3 +66,49 @@ def enable_connection(
     """Switch a connection on or off; raises NotFound."""
     with acting(deps, presented) as (tx, session):
         connections.switch(deps, tx, connection_id, enabled=enabled, by=session.person.id)
+
+
+def approve_deployment(
+    deps: Deps, presented: Credential, registration_id: str, deployment_row: str
+) -> None:
+    """Let the launches of a deployment of the tenant's own platform in; raises NotFound."""
+    with _own_platform(deps, presented, registration_id) as (system, session):
+        waiting = [
+            one for one in platforms.deployments(system, registration_id)
+            if one.id == deployment_row and one.tenant_id in {None, session.tenant.id}
+        ]  # fmt: skip
+        if not waiting:
+            raise NotFound("There is no such deployment.")
+        name, now = waiting[0].deployment_id, deps.clock()
+        platforms.approve(
+            system, deployment_row, registration_id, name, session.tenant.id, now
+        )  # fmt: skip
+        audit.record(
+            system.within(session.tenant.id), deps.ids.new(), now, session.person.id,
+            "deployment.approved", registration_id, deployment=name,
+        )  # fmt: skip
+
+
+def enable_platform(
+    deps: Deps, presented: Credential, registration_id: str, *, enabled: bool
+) -> None:
+    """Switch one of the tenant's own platforms on or off; raises NotFound."""
+    with _own_platform(deps, presented, registration_id) as (system, session):
+        platforms.enable(system, registration_id, enabled=enabled)
+        audit.record(
+            system.within(session.tenant.id), deps.ids.new(), deps.clock(), session.person.id,
+            "platform.enabled" if enabled else "platform.disabled", registration_id,
+        )  # fmt: skip
+
+
+@contextmanager
+def _own_platform(
+    deps: Deps, presented: Credential, registration_id: str
+) -> Iterator[tuple[System, Session]]:
+    # A deployment that waits has no tenant yet, so the tenant's own handle can't see it.
+    with deps.db.system(write=True) as system:
+        session = _administrator(deps, system.within(presented.tenant), presented)
+        platform = platforms.by_id(system, registration_id)
+        if platform is None or platform.owner is None or platform.owner.id != session.tenant.id:
+            raise NotFound("There is no such platform.")
+        yield system, session

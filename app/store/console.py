@@ -13,7 +13,7 @@ from app.store import people
 from app.store.db import Read
 from app.store.tables.access import connection, session
 from app.store.tables.learning import activity, attempt
-from app.store.tables.lti import launch, registration
+from app.store.tables.lti import deployment, launch, registration
 from app.store.tables.outbox import delivery, destination
 from app.store.tables.people import identity, person
 
@@ -82,6 +82,17 @@ def record_stores(read: Read) -> Rows:
         )
         .where(destination.c.tenant_id == read.tenant)
         .order_by(destination.c.created_at)
+    )  # fmt: skip
+    return _rows(read, statement)
+
+
+def shared_platforms(read: Read) -> Rows:
+    """Return the operator's platforms that launch into this tenant, by approved deployment."""
+    statement = (
+        select(registration.c.name, registration.c.issuer, registration.c.enabled, deployment.c.deployment_id)
+        .join(deployment, deployment.c.registration_id == registration.c.id)
+        .where(registration.c.tenant_id.is_(None), deployment.c.tenant_id == read.tenant)
+        .order_by(registration.c.name, deployment.c.deployment_id)
     )  # fmt: skip
     return _rows(read, statement)
 

@@ -11,9 +11,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.flows import connections as trust
 from app.flows import console as acts
+from app.flows import platforms as tools
 from app.kernel.credential import Credential
 from app.kernel.errors import Invalid, NotFound
-from app.store import audit, connections, console, destinations, outbox, people
+from app.store import audit, connections, console, destinations, outbox, people, platforms
 from app.store.sessions import Session
 from app.web import guard, here
 
@@ -25,6 +26,7 @@ _AT_ONCE = 200
 _SECTIONS = {
     "/admin": "Overview",
     "/admin/people": "People",
+    "/admin/platforms": "Platforms",
     "/admin/connections": "Sign-in",
     "/admin/outbox": "Deliveries",
     "/admin/destinations": "Record stores",
@@ -105,6 +107,37 @@ def end_sessions(person_id: UUID) -> AnyResponse:
     """End all sessions and launches of one person."""
     ended = acts.end_sessions(here.deps(), _presented(), str(person_id))
     return redirect(f"/admin/people/{person_id}?done={ended}", 303)
+
+
+@blueprint.get("/platforms")
+def platforms_page() -> str:
+    """List the learning platforms, and the deployments that wait for approval."""
+    deps = here.deps()
+    with deps.db.system() as system:
+        own = [
+            (one, platforms.deployments(system, one.registration.id))
+            for one in platforms.listed(system, g.session.tenant.id)
+        ]
+    with deps.db.read(g.session.tenant.id) as read:
+        shared = console.shared_platforms(read)
+    shown = [(one, deployments, tools.addresses(deps, one)) for one, deployments in own]
+    return render_template("admin/platforms.html", shown=shown, shared=shared)
+
+
+@blueprint.post("/platforms/<uuid:registration_id>/deployments/<uuid:row_id>/approve")
+def approve(registration_id: UUID, row_id: UUID) -> AnyResponse:
+    """Let a waiting deployment in."""
+    acts.approve_deployment(here.deps(), _presented(), str(registration_id), str(row_id))
+    return redirect("/admin/platforms", 303)
+
+
+@blueprint.post("/platforms/<uuid:registration_id>/<any(enable, disable):what>")
+def switch_platform(registration_id: UUID, what: str) -> AnyResponse:
+    """Switch a platform on or off."""
+    acts.enable_platform(
+        here.deps(), _presented(), str(registration_id), enabled=what == "enable"
+    )  # fmt: skip
+    return redirect("/admin/platforms", 303)
 
 
 @blueprint.get("/connections")

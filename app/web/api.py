@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from app.kernel.person import Person
 from app.kernel.tenant import Tenant
@@ -13,9 +13,16 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 @blueprint.get("/me")
 def me() -> Response:
-    """Tell whose session this browser holds; 401 once it is gone."""
-    session = guard.signed_in()
-    return _who(session.person, session.tenant, session.via)
+    """Tell whose session this browser holds; 401 once it is gone.
+
+    `?launch=ID` asks for that launch. Otherwise the signed-in session answers, else the newest launch.
+    """
+    asked = request.args.get("launch")
+    session = guard.session() if asked is None else None
+    if session is not None:
+        return _who(session.person, session.tenant, session.via)
+    launch = guard.launched(asked)
+    return _who(launch.person, launch.tenant, "lti")
 
 
 def _who(person: Person, tenant: Tenant, via: str) -> Response:
