@@ -35,7 +35,7 @@ def platform() -> None:
 )  # fmt: skip
 @json_option
 def add(
-    slug: str | None, name: str, issuer: str, client_id: str, deployment_id: str | None,
+    *, slug: str | None, name: str, issuer: str, client_id: str, deployment_id: str | None,
     auth_url: str, token_url: str, jwks_url: str, token_audience: str | None, link_by: str,
     as_json: bool,
 ) -> None:  # fmt: skip
