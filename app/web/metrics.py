@@ -29,7 +29,7 @@ def exposition(waiting: dict[str, int]) -> tuple[bytes, str]:
     """Render all processes' counters and the outbox gauges; returns (body, content type)."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         body = generate_latest(registry)
     else:
         body = generate_latest()

@@ -88,7 +88,7 @@ def _settings(memory: Memory, directory: Path, port: int) -> dict[str, str]:
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=2).status_code == requests.codes.ok
+        return requests.get(url, timeout=2).ok
     except requests.RequestException:
         return False
 
