@@ -78,9 +78,9 @@ def begin(deps: Deps, door: Door, *, after: str | None = None) -> None:
         else:
             desk = _desk(deps, tx, learner, now, attempt.version, attempt.parameters)
         record = Record(learner, attempt, desk.content)
-        found = [record.launched(now), record.initialized()] if attempt.answers == 0 else []
-        statements.add(tx, found or [record.launched(now)], learner.person.id, now)
-        if learner.launch and desk.known.score > 0:
+        found = [record.launched(now)] + ([record.initialized()] if attempt.answers == 0 else [])
+        statements.add(tx, found, learner.person.id, now)
+        if learner.launch and desk.known.score > 0 and after is None:
             # What was shown elsewhere counts in this course too.
             _grade(desk, [learner.launch], desk.known)
 
