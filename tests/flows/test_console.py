@@ -225,7 +225,7 @@ def test_names_from_outside_are_text_on_every_page(console, deps, tenant, platfo
 
 def test_one_person_is_shown_with_all_that_is_theirs(console, administrator):
     page = console.get(f"/admin/people/{administrator.id}").text
-    for piece in (EMAIL, "administrator", "said by local", "Session via local", "session.began"):
+    for piece in (EMAIL, "administrator", "said by local", "Session by password", "session.began"):
         assert piece in page
 
 
