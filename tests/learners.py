@@ -153,12 +153,12 @@ def right(asked: Item) -> list[str]:
 def wrong(asked: Item) -> list[str]:
     """What a learner sends who does not."""
     match asked.question:
-        case SingleChoice() | MultipleChoice():
-            return ["w"]
+        case SingleChoice(choices=choices) | MultipleChoice(choices=choices):
+            return [next(one.key for one in choices if one.key not in right(asked))]
         case ShortText():
-            return ["eight"]
-        case ShortNumber():
-            return ["13"]
+            return ["something else"]
+        case ShortNumber(value=value):
+            return [str(value + 1000)]
 
 
 def question(deps: Deps, door: Door) -> study.Asked:
