@@ -75,7 +75,8 @@ def install(app: Flask, campus: Campus) -> None:
             campus.journal.note(service, request, response, campus.clock())
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        # With "no-referrer" browsers call a form's own origin null, which `own_pages_only` refuses.
+        response.headers["Referrer-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
+from app.kernel.errors import Unauthenticated
 from app.kernel.person import Person
 from app.kernel.tenant import Tenant
 from app.web import guard
@@ -21,7 +22,12 @@ def me() -> Response:
     session = guard.session() if asked is None else None
     if session is not None:
         return _who(session.person, session.tenant, session.via)
-    launch = guard.launched(asked)
+    try:
+        launch = guard.launched(asked)
+    except Unauthenticated:
+        if asked is not None:
+            raise
+        raise Unauthenticated("Nobody is signed in here.", code="sign_in_first") from None
     return _who(launch.person, launch.tenant, "lti")
 
 
