@@ -106,13 +106,14 @@ class Course:
 
     def launch(
         self, who: Person, activity_id: str | None, *, link: str = "link-1", role: str = LEARNER,
-        browser: str = "b" * 48,
+        browser: str = "b" * 48, members: bool = False,
     ) -> ByLaunch:  # fmt: skip
         """Open a launch session for a person, with a line item of its link's own."""
         deps, now = self.deps, self.deps.clock()
         seen = courses.Seen(
             self.registration, self.deployment, link, context_id="course-1", context_title="Sales",
             line_item_url=f"{self.issuer}/{link}/item", scopes=[ags.SCOPE_SCORE],
+            memberships_url=f"{self.issuer}/members" if members else None,
         )  # fmt: skip
         launch_id = deps.ids.new()
         with deps.db.tx(self.tenant.id) as tx:
