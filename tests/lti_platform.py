@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from app.flows import platforms
 from app.http import HttpFailed, Response
 from app.kernel import transaction
+from app.store.tables.lti import launch as launch_table
 from keys import jwk, jwt
 from lti import ags, nrps
 from lti import claims as names
@@ -143,6 +144,26 @@ def members_page(*members, link=None):
 
 def with_http(deps, http):
     return replace(deps, http=http)
+
+
+def rows(deps, tenant):
+    with deps.db.read(tenant.id) as read:
+        return read.conn.execute(launch_table.select()).all()
+
+
+def code(answer):
+    found = answer.text.partition("<code>")[2].partition("</code>")[0]
+    assert found, answer.text
+    return found
+
+
+def refused(answer, *codes):
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.content_type.startswith("text/html")
+    assert "Traceback" not in answer.text
+    if codes:
+        assert code(answer) in codes
+    return True
 
 
 def _with(values, changes):

@@ -115,6 +115,8 @@ def pick(deps: Deps, launch: Launch, activity_id: str, now: datetime) -> None:
             raise Refused("Only a teacher of this course may choose.", code="not_an_instructor")
         if activities.get(tx, activity_id) is None:
             raise Refused("There is no such activity.", code="unknown_activity")
+        if here.activity_id not in {None, courses.picked(tx, here.resource_link_id)}:
+            raise Refused("The link names its activity itself.", code="named_by_link")
         courses.pick(tx, here.resource_link_id, activity_id, now)
         launches.open_activity(tx, here.id, activity_id)
 

@@ -86,6 +86,12 @@ def pick(tx: Tx, resource_link_row: str, activity_id: str, now: datetime) -> Non
     )
 
 
+def picked(read: Read, resource_link_row: str) -> str | None:
+    """Return the activity that a teacher picked for a link."""
+    mine = (resource_link.c.tenant_id == read.tenant) & (resource_link.c.id == resource_link_row)
+    return read.conn.execute(select(resource_link.c.activity_id).where(mine)).scalar()
+
+
 def item(read: Read, line_item_row: str) -> LineItem | None:
     """Find a line item by our row's id."""
     row = read.conn.execute(

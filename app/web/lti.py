@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -30,6 +32,8 @@ def login() -> AnyResponse:
     asked = lti_messages.parse_login(sent.to_dict(flat=False), lti_login.launch_url(deps))
     platform = lti_login.platform_of(deps, asked)
     _framed_by(platform.registration)
+    if _keeps_its_cookie_back():
+        return redirect(f"/lti/login?{urlencode(_parameters(asked))}", 303)
     browser = guard.browser()
     onward = lti_login.begin(deps, asked, platform, browser)
     framed = request.headers.get("Sec-Fetch-Dest") in _FRAMES
@@ -85,6 +89,21 @@ def jwks(owner: str) -> Response:
     seconds = min(_JWKS_SECONDS, deps.settings.key_overlap_hours * 3600 // 4)
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
     return response
+
+
+def _keeps_its_cookie_back() -> bool:
+    """Tell whether a cookie may be there that this request does not show.
+
+    Over plain http it is SameSite=Lax and stays away from another site's form. A new one would take its
+    place, and with it the launches that are open in this browser; asked by GET, the browser shows it.
+    """
+    return (
+        request.method == "POST"
+        and not here.deps().settings.secure
+        and request.headers.get("Sec-Fetch-Site") == "cross-site"
+        and request.headers.get("Sec-Fetch-Dest") == "document"
+        and guard.known_browser() is None
+    )
 
 
 def _single(name: str) -> str:

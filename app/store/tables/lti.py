@@ -58,7 +58,7 @@ resource_link = tenant_table(
     Column("activity_id", Str),
     Column("updated_at", Time, nullable=False),
 )
-"""`context_id` is our context row. `activity_id` is what a teacher picked, or what the link last asked for."""
+"""`context_id` is our context row. `activity_id` is what a teacher picked; a link that names its own wins."""
 Index(
     "uq_resource_link",
     resource_link.c.tenant_id,
