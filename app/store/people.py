@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from app.kernel.errors import Conflict
 from app.kernel.person import Person
 from app.store.db import Read, Tx
 from app.store.sql import insert_once, locked
 from app.store.tables.people import identity, person, role_grant
 from app.store.tables.scim import external_id
+from scim.text import fold
 
 COLUMNS = [person.c[name] for name in (
     "id", "user_name", "display_name", "given_name", "family_name", "email", "email_verified",
@@ -47,13 +51,13 @@ def lock(tx: Tx, person_id: str) -> Person | None:
 
 def by_user_name(read: Read, user_name: str) -> Person | None:
     """Find the person who bears a user name, in any case; deleted ones bear none."""
-    folded = person.c.user_name_folded == user_name.casefold()
+    folded = person.c.user_name_folded == fold(user_name)
     return _one(read, _where(read, folded, person.c.deleted_at.is_(None)))
 
 
 def by_email(read: Read, email: str) -> Person | None:
     """Find the one person with this address; None when there are several."""
-    folded = person.c.email_folded == email.casefold()
+    folded = person.c.email_folded == fold(email)
     rows = read.conn.execute(_where(read, folded, person.c.deleted_at.is_(None)).limit(2)).all()
     return of_row(rows[0]) if len(rows) == 1 else None
 
@@ -66,9 +70,9 @@ def matching(read: Read, attribute: str, value: str) -> list[Person]:
     statement = _where(read)
     match attribute:
         case "userName":
-            statement = statement.where(person.c.user_name_folded == value.casefold())
+            statement = statement.where(person.c.user_name_folded == fold(value))
         case "email":
-            statement = statement.where(person.c.email_folded == value.casefold())
+            statement = statement.where(person.c.email_folded == fold(value))
         case "externalId":
             statement = statement.join(
                 external_id,
@@ -93,25 +97,46 @@ def listed(read: Read, limit: int, after: str = "") -> list[Person]:
     return [of_row(row) for row in rows]
 
 
+def bearing(read: Read, user_names: Collection[str]) -> set[str]:
+    """Return which of these user names, folded, somebody bears."""
+    folded = {fold(name) for name in user_names}
+    mine = (person.c.tenant_id == read.tenant) & person.c.deleted_at.is_(None)
+    taken = select(person.c.user_name_folded).where(mine, person.c.user_name_folded.in_(folded))
+    return set(read.conn.execute(taken).scalars())
+
+
 def add(tx: Tx, someone: Person, now: datetime) -> None:
-    """Insert a person; raises an integrity error when the user name is taken."""
-    row = _row(someone) | {
-        "tenant_id": tx.tenant,
-        "id": someone.id,
-        "created_at": now,
-        "updated_at": now,
-    }
-    tx.conn.execute(insert(person).values(**row))
+    """Insert a person; raises Conflict when the user name is taken."""
+    add_all(tx, [someone], now)
+
+
+def add_all(tx: Tx, everyone: Sequence[Person], now: datetime) -> None:
+    """Insert people; raises Conflict when a user name is taken."""
+    rows = [
+        _row(one) | {"tenant_id": tx.tenant, "id": one.id, "created_at": now, "updated_at": now}
+        for one in everyone
+    ]
+    with _unique():
+        tx.conn.execute(insert(person), rows)
 
 
 def save(tx: Tx, someone: Person, now: datetime) -> None:
-    """Write a person back, with the version counted up."""
+    """Write a person back, with the version counted up; raises Conflict when the user name is taken."""
     row = _row(someone) | {"updated_at": now, "version": someone.version + 1}
-    tx.conn.execute(
-        update(person)
-        .where(person.c.tenant_id == tx.tenant, person.c.id == someone.id)
-        .values(**row)
-    )
+    with _unique():
+        tx.conn.execute(
+            update(person)
+            .where(person.c.tenant_id == tx.tenant, person.c.id == someone.id)
+            .values(**row)
+        )
+
+
+@contextmanager
+def _unique() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict("Someone else bears this user name.", code="user_name_taken") from error
 
 
 def identified(
@@ -202,12 +227,12 @@ def of_row(row: Row[*tuple[Any, ...]], person_id: str | None = None) -> Person:
 def _row(someone: Person) -> dict[str, Any]:
     return {
         "user_name": someone.user_name,
-        "user_name_folded": someone.user_name and someone.user_name.casefold(),
+        "user_name_folded": someone.user_name and fold(someone.user_name),
         "display_name": someone.display_name,
         "given_name": someone.given_name,
         "family_name": someone.family_name,
         "email": someone.email,
-        "email_folded": someone.email and someone.email.casefold(),
+        "email_folded": someone.email and fold(someone.email),
         "email_verified": someone.email_verified,
         "locale": someone.locale,
         "active": someone.active,

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 
 def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
@@ -22,6 +37,23 @@ def upsert(conn: Connection, table: Table, row: Mapping[str, Any], key: Sequence
     statement = make(table).values(**row)
     rest = {name: statement.excluded[name] for name in row if name not in key}
     conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=rest))
+
+
+def count_up(conn: Connection, table: Table, key: Mapping[str, Any], column: str, by: int) -> None:
+    """Add to a number in the row with this key, which is made if need be."""
+    make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
+    statement = make(table).values(**key, **{column: by})
+    counted = {column: table.c[column] + statement.excluded[column]}
+    conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=counted))
+
+
+def among(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> ColumnElement[bool]:
+    """Whether the column is one of the ids: one parameter, however many they are."""
+    if conn.dialect.name == "sqlite":
+        array = bindparam(None, json.dumps(list(ids)), Text)
+        return column.in_(select(func.json_each(array).table_valued("value").c.value))
+    listed = bindparam(None, list(ids), postgresql.ARRAY(Text))
+    return column.in_(select(func.unnest(listed)))
 
 
 def locked(conn: Connection, statement: Select[Any]) -> Select[Any]:
@@ -61,3 +93,20 @@ def exclusive(conn: Connection, *key: str) -> None:
     if conn.dialect.name != "sqlite":
         take = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
         conn.execute(take, {"key": "\x1f".join(key)})
+
+
+class position(FunctionElement[int]):  # noqa: N801 - reads as the function that it is
+    """Where the second text begins in the first, by characters and case, from 1; 0 if nowhere."""
+
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(position, "sqlite")
+def _instr(element: position, compiler: SQLCompiler, **given: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **given)})"
+
+
+@compiles(position, "postgresql")
+def _strpos(element: position, compiler: SQLCompiler, **given: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **given)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table, Text
 from sqlalchemy.schema import SchemaItem
@@ -44,13 +45,13 @@ class Time(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def tenant_table(name: str, *items: SchemaItem, row_id: bool = True) -> Table:
+def tenant_table(name: str, *items: SchemaItem, row_id: bool = True, **options: Any) -> Table:
     """Define a table of tenants' rows, keyed by (tenant_id, id) or by (tenant_id, its own key columns)."""
     keys: list[SchemaItem] = [Column("tenant_id", Str, primary_key=True)]
     if row_id:
         keys.append(Column("id", Str, primary_key=True))
     owner = ForeignKeyConstraint(["tenant_id"], ["tenant.id"], ondelete="CASCADE")
-    return Table(name, metadata, *keys, *items, owner)
+    return Table(name, metadata, *keys, *items, owner, **options)
 
 
 def to(target: str, *columns: str) -> ForeignKeyConstraint:

@@ -438,34 +438,31 @@ def upgrade() -> None:
     op.create_index(
         "ix_scim_resource_page",
         "scim_resource",
-        ["tenant_id", "type", "deleted_at", "id"],
+        ["tenant_id", "type", "id"],
         unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
     )
     op.create_table(
         "scim_value",
         sa.Column("tenant_id", STR, nullable=False),
-        sa.Column("type", STR, nullable=False),
-        sa.Column("path", STR, nullable=False),
         sa.Column("resource_id", STR, nullable=False),
+        sa.Column("path", STR, nullable=False),
         sa.Column("item", sa.Integer(), nullable=False),
-        sa.Column("folded", STR, nullable=False),
-        sa.Column("exact", STR, nullable=False),
+        sa.Column("type", STR, nullable=False),
+        sa.Column("head", STR, nullable=False),
+        sa.Column("tail", STR, nullable=False),
         sa.Column("number", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenant.id"], name=op.f("fk_scim_value_tenant_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint(
-            "tenant_id", "type", "path", "resource_id", "item", name=op.f("pk_scim_value")
+            "tenant_id", "resource_id", "path", "item", name=op.f("pk_scim_value")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_index(
-        "ix_scim_value_exact", "scim_value", ["tenant_id", "type", "path", "exact"], unique=False
-    )
-    op.create_index(
-        "ix_scim_value_folded", "scim_value", ["tenant_id", "type", "path", "folded"], unique=False
-    )
-    op.create_index(
-        "ix_scim_value_resource", "scim_value", ["tenant_id", "resource_id"], unique=False
+        "ix_scim_value_head", "scim_value", ["tenant_id", "type", "path", "head"], unique=False
     )
     op.create_table(
         "token",
@@ -883,9 +880,7 @@ def downgrade() -> None:
     op.drop_table("assignment")
     op.drop_table("activity_version")
     op.drop_table("token")
-    op.drop_index("ix_scim_value_resource", table_name="scim_value")
-    op.drop_index("ix_scim_value_folded", table_name="scim_value")
-    op.drop_index("ix_scim_value_exact", table_name="scim_value")
+    op.drop_index("ix_scim_value_head", table_name="scim_value")
     op.drop_table("scim_value")
     op.drop_index("ix_scim_resource_page", table_name="scim_resource")
     op.drop_table("scim_resource")

@@ -18,25 +18,28 @@ Index(
     "ix_scim_resource_page",
     resource.c.tenant_id,
     resource.c.type,
-    resource.c.deleted_at,
     resource.c.id,
+    sqlite_where=resource.c.deleted_at.is_(None),
+    postgresql_where=resource.c.deleted_at.is_(None),
 )
+
+HEAD = 200
+"""How many characters of a value are indexed; PostgreSQL's index takes no longer ones."""
 
 value = tenant_table(
     "scim_value",
-    Column("type", Str, primary_key=True),
-    Column("path", Str, primary_key=True),
     Column("resource_id", Str, primary_key=True),
+    Column("path", Str, primary_key=True),
     Column("item", Integer, primary_key=True),
-    Column("folded", Str, nullable=False),
-    Column("exact", Str, nullable=False),
+    Column("type", Str, nullable=False),
+    Column("head", Str, nullable=False),
+    Column("tail", Str, nullable=False),
     Column("number", Float),
     row_id=False,
+    sqlite_with_rowid=False,
 )
-"""One searchable value: canonical path, element number in its multi-valued attribute, forms to compare."""
-Index("ix_scim_value_folded", value.c.tenant_id, value.c.type, value.c.path, value.c.folded)
-Index("ix_scim_value_exact", value.c.tenant_id, value.c.type, value.c.path, value.c.exact)
-Index("ix_scim_value_resource", value.c.tenant_id, value.c.resource_id)
+"""The rows of `scim.values` of the live resources: a text is `head`, its first HEAD characters, and `tail`."""
+Index("ix_scim_value_head", value.c.tenant_id, value.c.type, value.c.path, value.c.head)
 
 external_id = tenant_table(
     "scim_external_id",

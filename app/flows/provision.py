@@ -1,0 +1,184 @@
+"""What a provisioning client does over SCIM: each verb one transaction (RFC 7644 §3).
+
+Errors are `scim.errors`, as the client is to see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Final
+
+from app.deps import Deps
+from app.flows import provision_groups, provision_people
+from app.flows.provision_act import Act, Client
+from app.flows.provision_view import Shown, base_url, documents, shown
+from app.kernel.errors import Conflict
+from app.kernel.person import Person
+from app.kernel.tenant import TenantId
+from app.store import people, scim
+from app.store.scim import Stored
+from app.store.scim_filter import condition
+from scim import patch as patching
+from scim import resource
+from scim.attributes import ResourceType
+from scim.errors import NotFound, Uniqueness
+from scim.etag import check_if_match
+from scim.listing import list_response, parse_query
+from scim.members import MAX_ID, MemberChanges
+from scim.represent import Projection
+from scim.schemas import GROUP, USER
+from scim.text import fold, storable
+
+PAGE_SIZE: Final = 200
+_CHUNK: Final = 250
+
+
+def create(
+    deps: Deps, client: Client, of: ResourceType, body: Any, projection: Projection
+) -> Shown:
+    """POST (RFC 7644 §3.3); raises Uniqueness and what `scim.resource.parse` raises."""
+    said = resource.parse(body, of)
+    with _acting(deps, client, "POST") as act:
+        if of is GROUP:
+            stored = provision_groups.arrive(act, said.resource, said.members or ())
+        else:
+            stored = provision_people.arrive(act, said.resource)
+        return shown(deps, act.tx, of, stored, projection)
+
+
+def get(
+    deps: Deps, client: Client, of: ResourceType, resource_id: str, projection: Projection
+) -> Shown:
+    """GET (RFC 7644 §3.4.1); raises NotFound."""
+    with deps.db.read(client.tenant) as read:
+        stored = scim.get(read, client.name, of, _id(of, resource_id))
+        if stored is None:
+            raise _not_found(of, resource_id)
+        return shown(deps, read, of, stored, projection)
+
+
+def replace(
+    deps: Deps, client: Client, of: ResourceType, resource_id: str, body: Any,
+    if_match: str | None, projection: Projection,
+) -> Shown:  # fmt: skip
+    """PUT (RFC 7644 §3.5.1). A Group's members stay where the body does not speak of them."""
+    with _acting(deps, client, "PUT") as act:
+        person, before = _locked(act, of, resource_id, if_match)
+        said = resource.replace(before.body, body, of)
+        kept = MemberChanges(reset=said.members is not None, add=said.members or ())
+        stored = _changed(act, person, before, said.resource, kept)
+        return shown(deps, act.tx, of, stored, projection)
+
+
+def patch(
+    deps: Deps, client: Client, of: ResourceType, resource_id: str, body: Any,
+    if_match: str | None, projection: Projection | None,
+) -> Shown:  # fmt: skip
+    """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
+    operations = patching.parse_operations(body)
+    with _acting(deps, client, "PATCH") as act:
+        person, before = _locked(act, of, resource_id, if_match)
+        result = patching.apply(before.body, operations, of)
+        stored = _changed(act, person, before, result.resource, result.members)
+        return shown(deps, act.tx, of, stored, projection)
+
+
+def delete(
+    deps: Deps, client: Client, of: ResourceType, resource_id: str, if_match: str | None
+) -> None:
+    """DELETE (RFC 7644 §3.6), softly: a User's sessions end, what they learned stays."""
+    with _acting(deps, client, "DELETE") as act:
+        person, gone = _locked(act, of, resource_id, if_match)
+        if person is None:
+            provision_groups.leave(act, gone)
+        else:
+            provision_people.leave(act, person, gone)
+
+
+def search(
+    deps: Deps, client: Client, of: ResourceType, parameters: Mapping[str, Any]
+) -> dict[str, object]:
+    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it, by id."""
+    query = parse_query(parameters, of, page_size=PAGE_SIZE)
+    with deps.db.read(client.tenant) as read:
+        wanted = (
+            None
+            if query.filter is None
+            else condition(query.filter, read, of, client.name, base_url(deps))
+        )
+        page = query.page
+        found, total = scim.page(read, client.name, of, wanted, page.offset, page.count)
+        return list_response(documents(deps, read, of, found, query.projection), total, page)
+
+
+def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:
+    """Load Users in bulk; returns how many are new. Whose userName is borne already is left out.
+
+    Each few hundred are one transaction, so that a load that broke off can be repeated.
+    """
+    made, rest = 0, iter(bodies)
+    while chunk := [resource.parse(body, USER).resource for body in islice(rest, _CHUNK)]:
+        named = {fold(body["userName"]): body for body in chunk}
+        made += _load(deps, Client(tenant, client), named)
+    return made
+
+
+def _load(deps: Deps, client: Client, named: Mapping[str, Mapping[str, Any]]) -> int:
+    with _acting(deps, client, "load") as act:
+        taken = people.bearing(act.tx, named)
+        new = {deps.ids.new(): body for name, body in named.items() if name not in taken}
+        if not new:
+            return 0
+        for body in new.values():
+            provision_people.check(body)
+        arrived = [provision_people.person_of(Person(key), body, act) for key, body in new.items()]
+        people.add_all(act.tx, arrived, act.now)
+        scim.add(act.tx, client.name, USER, new, act.now)
+        act.note("people.loaded", client.tenant, count=len(new))
+        return len(new)
+
+
+@contextmanager
+def _acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
+    try:
+        with deps.db.tx(client.tenant) as tx:
+            yield Act(deps, tx, client.name, request, deps.clock())
+    except Conflict as taken:
+        raise Uniqueness("Another User bears this userName.") from taken
+
+
+def _locked(
+    act: Act, of: ResourceType, resource_id: str, if_match: str | None
+) -> tuple[Person | None, Stored]:
+    """The resource, and a User's person, which others can't change until the transaction ends."""
+    key = _id(of, resource_id)
+    person = None
+    if of is USER:
+        person = people.lock(act.tx, key)
+    else:
+        scim.lock(act.tx, key)
+    stored = scim.get(act.tx, act.client, of, key)
+    if stored is None:
+        raise _not_found(of, resource_id)
+    check_if_match(if_match, stored.version)
+    return person, stored
+
+
+def _changed(
+    act: Act, person: Person | None, before: Stored, body: Mapping[str, Any], members: MemberChanges
+) -> Stored:
+    if person is None:
+        return provision_groups.change(act, before, body, members)
+    return provision_people.change(act, person, before, body)
+
+
+def _id(of: ResourceType, resource_id: str) -> str:
+    if len(resource_id) > MAX_ID or not storable(resource_id):
+        raise _not_found(of, resource_id)
+    return resource_id
+
+
+def _not_found(of: ResourceType, resource_id: str) -> NotFound:
+    return NotFound(f"There is no {of.name} {resource_id[:MAX_ID]!r}.")

@@ -1,0 +1,42 @@
+"""A provisioning client, and one request of it inside its write transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.deps import Deps
+from app.kernel.tenant import TenantId
+from app.store import audit
+from app.store.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who provisions. externalIds, and the word about a person, are kept under its `name`."""
+
+    tenant: TenantId
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is done at the client's `request`: POST, PUT, PATCH or DELETE."""
+
+    deps: Deps
+    tx: Tx
+    client: str
+    request: str
+    now: datetime
+
+    @property
+    def source(self) -> str:
+        """The source of what the client says of a person."""
+        return f"scim:{self.client}"
+
+    def note(self, action: str, subject: str, **detail: int | str) -> None:
+        """Write into the audit log."""
+        audit.record(
+            self.tx, self.deps.ids.new(), self.now, self.source, action, subject,
+            request=self.request, **detail,
+        )  # fmt: skip

@@ -1,0 +1,54 @@
+"""A SCIM Group and its members: arriving, changing, leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.flows.provision_act import Act
+from app.flows.provision_people import check
+from app.store import memberships, scim
+from app.store.scim import Stored
+from scim.errors import InvalidValue
+from scim.members import MemberChanges
+from scim.schemas import GROUP
+
+
+def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Stored:
+    """Make a Group with its members; raises InvalidValue for an id that nobody has."""
+    check(body)
+    group_id = act.deps.ids.new()
+    _check_known(act, group_id, members)
+    added = memberships.add(act.tx, group_id, members, act.now)
+    scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
+    act.note("group.provisioned", group_id, added=added)
+    return Stored(group_id, dict(body), 1, act.now, act.now)
+
+
+def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberChanges) -> Stored:
+    """Give a Group another body and other members; what was so before is no change."""
+    check(body)
+    _check_known(act, before.id, members.add)
+    removed = memberships.remove(act.tx, before.id, members.remove)
+    if members.reset:
+        removed += memberships.keep(act.tx, before.id, members.add)
+    added = memberships.add(act.tx, before.id, members.add, act.now)
+    if body == before.body and not added and not removed:
+        return before
+    act.note("group.changed", before.id, added=added, removed=removed)
+    return scim.save(act.tx, act.client, GROUP, before, body, act.now)
+
+
+def leave(act: Act, gone: Stored) -> None:
+    """Delete a Group softly, with its memberships."""
+    memberships.forget(act.tx, gone.id)
+    scim.remove(act.tx, GROUP, gone, act.now)
+    act.note("group.removed", gone.id)
+
+
+def _check_known(act: Act, group_id: str, ids: tuple[str, ...]) -> None:
+    if group_id in ids:
+        raise InvalidValue("A Group cannot be its own member.")
+    unknown = memberships.unknown(act.tx, ids) if ids else []
+    if unknown:
+        raise InvalidValue(f"There is no User or Group {unknown[0]!r} to be a member.")

@@ -1,0 +1,141 @@
+"""A SCIM User and the person that it is: arriving, changing, leaving, coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from app.flows.provision_act import Act
+from app.kernel.person import Person, told
+from app.store import memberships, people, scim, sessions
+from app.store.scim import Stored
+from scim.errors import InvalidValue, Uniqueness
+from scim.schemas import USER
+from scim.text import fold
+
+MAX_NAME: Final = 255
+MAX_EMAIL: Final = 320
+_SIGNED_IN: Final = frozenset({"oidc", "saml", "local"})
+
+
+def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
+    """Make a User; raises Uniqueness when the userName is taken.
+
+    Whom this client deleted under the same externalId comes back as the same person; userNames are
+    reused, so that one alone brings nobody back. A person who came by sign-in, bears this userName and
+    was never provisioned is the one meant (docs/decisions/0007). Everybody else is new.
+    """
+    check(body)
+    gone = _gone(act, body)
+    if gone is not None:
+        return _come_back(act, *gone, body)
+    bearer = people.by_user_name(act.tx, body["userName"])
+    if bearer is None:
+        person = person_of(Person(act.deps.ids.new()), body, act)
+        people.add(act.tx, person, act.now)
+    else:
+        person = _adopted(act, bearer, body)
+    scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
+    act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
+    return Stored(person.id, dict(body), 1, act.now, act.now)
+
+
+def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:
+    """Give a User another body; one that became inactive is shut out in the same transaction."""
+    if body == before.body:
+        return before
+    check(body)
+    after = person_of(person, body, act)
+    if after != person:
+        people.save(act.tx, after, act.now)
+    stored = scim.save(act.tx, act.client, USER, before, body, act.now)
+    if person.active and not after.active:
+        _shut_out(act, person)
+    elif after.active and not person.active:
+        act.note("person.reactivated", person.id)
+    return stored
+
+
+def leave(act: Act, person: Person, gone: Stored) -> None:
+    """Delete a User softly: what the person learned stays, nobody of that name gets in."""
+    people.save(act.tx, replace(person, deleted_at=act.now), act.now)
+    memberships.forget(act.tx, person.id)
+    scim.remove(act.tx, USER, gone, act.now)
+    _shut_out(act, person)
+
+
+def person_of(person: Person, body: Mapping[str, Any], act: Act) -> Person:
+    """The person as the User's body tells."""
+    sources = person.sources or {}
+    email = _email(body)
+    name = body.get("name", {})
+    said: dict[str, Any] = {
+        "user_name": body["userName"],
+        "display_name": body.get("displayName") or name.get("formatted"),
+        "given_name": name.get("givenName"),
+        "family_name": name.get("familyName"),
+        "email": email,
+        "locale": body.get("locale") or body.get("preferredLanguage"),
+    }
+    if person.email_verified and fold(email or "") != fold(person.email or ""):
+        said["email_verified"] = False
+    # Silence takes back only what provisioning itself has said.
+    said = {
+        key: value
+        for key, value in said.items()
+        if value is not None or sources.get(key, {}).get("source", "").startswith("scim")
+    }
+    return replace(told(person, said, act.source, act.now), active=body["active"])
+
+
+def check(body: Mapping[str, Any]) -> None:
+    """Hold names to what an index takes; raises InvalidValue."""
+    for name in ("userName", "externalId"):
+        if len(body.get(name, "")) > MAX_NAME:
+            raise InvalidValue(f"{name} may have {MAX_NAME} characters at most.")
+
+
+def _gone(act: Act, body: Mapping[str, Any]) -> tuple[Person, Stored] | None:
+    external = body.get("externalId")
+    gone_id = external and scim.deleted_bearing(act.tx, act.client, USER, external)
+    person = people.lock(act.tx, gone_id) if gone_id else None
+    # Read again behind the lock: another request may have restored them.
+    stored = scim.deleted(act.tx, act.client, USER, person.id) if person else None
+    return (person, stored) if person and stored else None
+
+
+def _come_back(act: Act, person: Person, gone: Stored, body: Mapping[str, Any]) -> Stored:
+    after = person_of(replace(person, deleted_at=None), body, act)
+    people.save(act.tx, after, act.now)
+    memberships.forget(act.tx, person.id)
+    act.note("person.restored", person.id)
+    return scim.restore(act.tx, act.client, USER, gone, body, act.now)
+
+
+def _adopted(act: Act, bearer: Person, body: Mapping[str, Any]) -> Person:
+    person = people.lock(act.tx, bearer.id)
+    if person is None or scim.is_known(act.tx, bearer.id) or not _came_by_sign_in(person):
+        raise Uniqueness("Another User bears this userName.")
+    after = person_of(person, body, act)
+    people.save(act.tx, after, act.now)
+    if not after.active:
+        _shut_out(act, person)
+    return after
+
+
+def _came_by_sign_in(person: Person) -> bool:
+    said = (person.sources or {}).get("user_name", {})
+    return said.get("source", "").partition(":")[0] in _SIGNED_IN
+
+
+def _shut_out(act: Act, person: Person) -> None:
+    ended = sessions.end_all(act.tx, person.id, act.source, act.now)
+    act.note("person.deactivated", person.id, ended=ended)
+
+
+def _email(body: Mapping[str, Any]) -> str | None:
+    """The primary address, else one for work, else the first."""
+    addresses = [one for one in body.get("emails", ()) if "value" in one]
+    best = sorted(addresses, key=lambda one: (not one.get("primary"), one.get("type") != "work"))
+    return best[0]["value"] if best and len(best[0]["value"]) <= MAX_EMAIL else None

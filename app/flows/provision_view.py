@@ -1,0 +1,81 @@
+"""Resources as a provisioning client sees them (RFC 7644 §3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.deps import Deps
+from app.store import memberships
+from app.store.db import Read
+from app.store.memberships import Link
+from app.store.scim import Stored
+from scim.attributes import ResourceType
+from scim.etag import etag
+from scim.represent import Meta, Projection, location, represent
+from scim.schemas import GROUP, USER
+
+_TYPES = {"User": USER, "Group": GROUP}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One resource for a response; `document` is None where none was asked for."""
+
+    document: dict[str, Any] | None
+    location: str
+    version: int
+
+    @property
+    def etag(self) -> str:
+        return etag(self.version)
+
+
+def base_url(deps: Deps) -> str:
+    """The SCIM root's address, without a slash at its end."""
+    return f"{deps.settings.base_url}/scim/v2"
+
+
+def shown(
+    deps: Deps, read: Read, of: ResourceType, stored: Stored, projection: Projection | None
+) -> Shown:
+    """Show one resource; without a projection only where it is."""
+    document = None if projection is None else documents(deps, read, of, [stored], projection)[0]
+    return Shown(document, location(base_url(deps), of, stored.id), stored.version)
+
+
+def documents(
+    deps: Deps, read: Read, of: ResourceType, found: Sequence[Stored], projection: Projection
+) -> list[dict[str, Any]]:
+    """Show resources; members and groups are loaded only where they will be seen."""
+    root = base_url(deps)
+    members, groups = {}, {}
+    if of is GROUP and projection.wants_named("members", of):
+        members = memberships.members(read, [one.id for one in found])
+    grouped = [one.id for one in found if one.grouped]
+    if of is USER and grouped and projection.wants_named("groups", of):
+        groups = memberships.groups(read, grouped)
+    shown = []
+    for one in found:
+        body = one.body
+        if one.id in members:
+            body = body | {"members": [_member(root, link) for link in members[one.id]]}
+        if one.id in groups:
+            body = body | {"groups": [_group(root, link) for link in groups[one.id]]}
+        meta = Meta(one.id, one.created_at, one.updated_at, one.version, root)
+        shown.append(represent(body, of, meta, projection))
+    return shown
+
+
+def _member(root: str, link: Link) -> dict[str, str]:
+    return _linked(root, link, link.kind)
+
+
+def _group(root: str, link: Link) -> dict[str, str]:
+    return _linked(root, link, "direct")
+
+
+def _linked(root: str, link: Link, kind: str) -> dict[str, str]:
+    said = {"value": link.id, "$ref": location(root, _TYPES[link.kind], link.id), "type": kind}
+    return said if link.display is None else said | {"display": link.display}

@@ -1,0 +1,111 @@
+"""Who is in which group: one row each, changed as sets, so that a change costs what it changes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, literal, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.store.db import Read, Tx
+from app.store.sql import among
+from app.store.tables.people import membership, person
+from app.store.tables.scim import resource
+
+_LIVE = and_(resource.c.tenant_id == membership.c.tenant_id, resource.c.deleted_at.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One side of a membership as the other side shows it: `kind` is User or Group."""
+
+    id: str
+    kind: str
+    display: str | None
+
+
+def members(read: Read, group_ids: Collection[str]) -> dict[str, list[Link]]:
+    """Return each group's members by id, without those that are deleted."""
+    rows = read.conn.execute(
+        select(
+            membership.c.group_id, membership.c.person_id, membership.c.kind,
+            resource.c.body["displayName"].as_string().label("group_name"), person.c.display_name,
+        )
+        .join(resource, _LIVE & (resource.c.id == membership.c.person_id))
+        .outerjoin(person, (person.c.tenant_id == resource.c.tenant_id) & (person.c.id == resource.c.id))
+        .where(membership.c.tenant_id == read.tenant, among(read.conn, membership.c.group_id, group_ids))
+        .order_by(membership.c.group_id, membership.c.person_id)
+    )  # fmt: skip
+    found: dict[str, list[Link]] = defaultdict(list)
+    for row in rows:
+        display = row.display_name if row.kind == "User" else row.group_name
+        found[row.group_id].append(Link(row.person_id, row.kind, display))
+    return found
+
+
+def groups(read: Read, member_ids: Collection[str]) -> dict[str, list[Link]]:
+    """Return the groups that each of these belongs to directly, by id."""
+    rows = read.conn.execute(
+        select(membership.c.person_id, resource.c.id, resource.c.body)
+        .join(resource, _LIVE & (resource.c.id == membership.c.group_id))
+        .where(membership.c.tenant_id == read.tenant, among(read.conn, membership.c.person_id, member_ids))
+        .order_by(membership.c.person_id, resource.c.id)
+    )  # fmt: skip
+    found: dict[str, list[Link]] = defaultdict(list)
+    for row in rows:
+        found[row.person_id].append(Link(row.id, "Group", row.body.get("displayName")))
+    return found
+
+
+def unknown(read: Read, ids: Collection[str]) -> list[str]:
+    """Return which of these ids are no live User's or Group's, sorted."""
+    known = read.conn.execute(select(resource.c.id).where(*_of_ids(read, ids))).scalars()
+    return sorted(set(ids).difference(known))
+
+
+def add(tx: Tx, group_id: str, ids: Collection[str], now: datetime) -> int:
+    """Add the live Users and Groups with these ids; returns how many were not members yet."""
+    if not ids:
+        return 0
+    members = select(
+        resource.c.tenant_id, literal(group_id), resource.c.id, resource.c.type, literal(now, membership.c.since.type)
+    ).where(*_of_ids(tx, ids))  # fmt: skip
+    make = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
+    names = ["tenant_id", "group_id", "person_id", "kind", "since"]
+    statement = make(membership).from_select(names, members).on_conflict_do_nothing()
+    return tx.conn.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def remove(tx: Tx, group_id: str, ids: Collection[str]) -> int:
+    """Remove members; returns how many there were."""
+    return _delete(tx, group_id, among(tx.conn, membership.c.person_id, ids)) if ids else 0
+
+
+def keep(tx: Tx, group_id: str, ids: Collection[str]) -> int:
+    """Remove all members but these; returns how many."""
+    return _delete(tx, group_id, ~among(tx.conn, membership.c.person_id, ids))
+
+
+def forget(tx: Tx, resource_id: str) -> None:
+    """Remove a User or Group from all groups, and a Group's own members."""
+    sides = or_(membership.c.group_id == resource_id, membership.c.person_id == resource_id)
+    tx.conn.execute(delete(membership).where(membership.c.tenant_id == tx.tenant, sides))
+
+
+def _of_ids(read: Read, ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        resource.c.tenant_id == read.tenant,
+        resource.c.deleted_at.is_(None),
+        among(read.conn, resource.c.id, ids),
+    )
+
+
+def _delete(tx: Tx, group_id: str, which: ColumnElement[Any]) -> int:
+    statement = delete(membership).where(
+        membership.c.tenant_id == tx.tenant, membership.c.group_id == group_id, which
+    )
+    return tx.conn.execute(statement).rowcount

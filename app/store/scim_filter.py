@@ -1,0 +1,272 @@
+"""A filter (`scim.nodes`) as a condition on the rows of `scim_resource`.
+
+It means what `scim.evaluate` says, row by row: both ask the same rows. A condition is true or
+false, never unknown. Whoever uses it adds tenant and type outside of it; inside, every sub-query
+names them too.
+
+Where a condition must hold, it is `id IN (the ids of the matching rows)`, which both databases answer
+from the index of values; below a `not` it is EXISTS, asked of one resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+)
+
+from app.store.db import Read
+from app.store.scim_compare import Condition, on_text, on_time, row
+from app.store.tables.people import membership
+from app.store.tables.scim import external_id, resource, value
+from scim.attributes import AttrPath, ResourceType
+from scim.errors import InvalidFilter
+from scim.evaluate import matches_rows
+from scim.nodes import And, Compare, Node, Not, Or, Present, ValuePath
+from scim.values import Row
+
+
+def condition(node: Node, read: Read, of: ResourceType, client: str, base_url: str) -> Condition:
+    """The condition under which a row of `scim_resource` matches the filter.
+
+    externalIds are those of the `client`; `base_url` is the SCIM root's. Raises InvalidFilter for
+    what is no string in the database (`meta.created co "2026"`).
+    """
+    asked = _Asked(read, of, client, base_url, sqlite=read.conn.dialect.name == "sqlite")
+    return _holds(node, _Whole(asked, indexed=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    read: Read
+    of: ResourceType
+    client: str
+    base_url: str
+    sqlite: bool
+
+
+class _Scope(Protocol):
+    """Whom the question is about: a whole resource, or one entry of a multi-valued attribute."""
+
+    def some(self, path: AttrPath, compare: Compare | None) -> Condition:
+        """Whether some row of the path, or beneath it, compares so (any row, without a comparison)."""
+
+    def aside(self) -> _Scope:
+        """The same, asked of one resource at a time."""
+
+
+def _holds(node: Node, scope: _Scope) -> Condition:
+    match node:
+        case Present(path):
+            return scope.some(path, None)
+        case Compare(path, op):
+            if op != "ne":
+                return scope.some(path, node)
+            aside = scope.aside()
+            found = or_(not_(aside.some(path, None)), aside.some(path, node))
+        case Not(inner):
+            found = not_(_holds(inner, scope.aside()))
+        case And(nodes):
+            found = and_(*(_holds(n, scope) for n in nodes))
+        case Or(nodes):
+            found = or_(*(_holds(n, scope) for n in nodes))
+        case ValuePath(path, inner):
+            if not isinstance(scope, _Whole):
+                raise InvalidFilter(f"Brackets cannot stand within brackets: {path.text}.")
+            found = scope.entry(path, inner)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A resource: its values' rows, and what is kept in columns and tables of their own."""
+
+    asked: _Asked
+    indexed: bool
+
+    def aside(self) -> _Whole:
+        return replace(self, indexed=False)
+
+    def some(self, path: AttrPath, compare: Compare | None) -> Condition:
+        match path.attribute.name if path.urn is None else "":
+            case "id":
+                return on_text(resource.c.id, compare)
+            case "externalId":
+                return self._external(compare)
+            case "meta":
+                return self._meta(path, compare)
+            case "schemas":
+                return self._schemas(lambda row: compare is None or matches_rows(compare, [row]))
+            case "members" | "groups" as name:
+                return self._linked(name, lambda link: link.some(path, compare))
+        v = value.alias()
+        return self._with(v, v.c.resource_id, v.c.type == self.asked.of.name, row(v, path, compare))
+
+    def entry(self, path: AttrPath, inner: Node) -> Condition:
+        match path.attribute.name if path.urn is None else "":
+            case "meta":
+                return _holds(inner, self)
+            case "schemas":
+                return self._schemas(lambda row: matches_rows(inner, [row]))
+            case "members" | "groups" as name:
+                return self._linked(name, lambda link: _holds(inner, link))
+        v = value.alias()
+        terms = _terms(inner)
+        lead = min((t for t in terms if _leads(t)), key=_breadth, default=None)
+        entry = _Entry(v)
+        if isinstance(lead, Compare):
+            found = row(v, lead.path, lead)
+            rest = [_holds(term, entry) for term in terms if term is not lead]
+        else:
+            found, rest = row(v, path, None), [_holds(inner, entry)]
+        return self._with(v, v.c.resource_id, v.c.type == self.asked.of.name, found, *rest)
+
+    def _with(
+        self, rows: FromClause, owner: ColumnElement[str], *conditions: Condition
+    ) -> Condition:
+        """Whether the resource owns a row for which the conditions hold."""
+        mine = rows.c.tenant_id == self.asked.read.tenant
+        if self.indexed:
+            return resource.c.id.in_(select(owner).where(mine, *conditions))
+        return exists(literal(1)).where(mine, owner == resource.c.id, *conditions)
+
+    def _external(self, compare: Compare | None) -> Condition:
+        x = external_id.alias()
+        of = (x.c.client == self.asked.client) & (x.c.type == self.asked.of.name)
+        return self._with(x, x.c.resource_id, of, on_text(x.c.external_id, compare))
+
+    def _meta(self, path: AttrPath, compare: Compare | None) -> Condition:
+        of, root = self.asked.of, self.asked.base_url
+        match path.sub.name if path.sub else "":
+            case "created":
+                return on_time(resource.c.created_at, path, compare)
+            case "lastModified":
+                return on_time(resource.c.updated_at, path, compare)
+            case "location":
+                text = literal(f"{root}{of.endpoint}/") + resource.c.id
+                return on_text(text, compare)
+            case "version":
+                text = literal('W/"') + cast(resource.c.version, Text) + literal('"')
+                return on_text(text, compare)
+            case _:
+                said = Row(path.text, 0, of.name, None)
+                return true() if compare is None or matches_rows(compare, [said]) else false()
+
+    def _schemas(self, test: Callable[[Row], bool]) -> Condition:
+        """A schema is present where one of its attributes is; a resource's own always is."""
+        of = self.asked.of
+        if test(Row("schemas", 0, of.schema.id, None)):
+            return true()
+        v = value.alias()
+        paths = [
+            path
+            for schema in of.extensions if test(Row("schemas", 0, schema.id, None))
+            for attribute in schema.attributes
+            for path in AttrPath(schema.id, attribute).leaves
+        ]  # fmt: skip
+        if not paths:
+            return false()
+        return self._with(v, v.c.resource_id, v.c.type == of.name, v.c.path.in_(paths))
+
+    def _linked(self, name: str, test: Callable[[_Link], Condition]) -> Condition:
+        m = membership.alias()
+        mine, other = (
+            (m.c.group_id, m.c.person_id) if name == "members" else (m.c.person_id, m.c.group_id)
+        )
+        live = resource.alias()
+        known = exists(literal(1)).where(
+            live.c.tenant_id == m.c.tenant_id, live.c.id == other, live.c.deleted_at.is_(None)
+        )
+        return self._with(m, mine, test(_Link(self.asked, m, other, name)), known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry of a multi-valued attribute: the rows that share owner and item with this one."""
+
+    row: FromClause
+
+    def aside(self) -> _Entry:
+        return self
+
+    def some(self, path: AttrPath, compare: Compare | None) -> Condition:
+        w = value.alias()
+        return exists(literal(1)).where(
+            w.c.tenant_id == self.row.c.tenant_id,
+            w.c.resource_id == self.row.c.resource_id,
+            w.c.item == self.row.c.item,
+            row(w, path, compare),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """One membership, seen from the group (`members`) or from the member (`groups`)."""
+
+    asked: _Asked
+    row: FromClause
+    other: ColumnElement[str]
+    name: str
+
+    def aside(self) -> _Link:
+        return self
+
+    def some(self, path: AttrPath, compare: Compare | None) -> Condition:
+        if path.sub is None:
+            return true()
+        return on_text(self._text(path.sub.name), compare)
+
+    def _text(self, sub: str) -> ColumnElement[str]:
+        kind, root = self.row.c.kind, self.asked.base_url
+        match sub:
+            case "value":
+                return self.other
+            case "type":
+                return literal("direct") if self.name == "groups" else func.lower(kind)
+            case "$ref" if self.name == "groups":
+                return literal(f"{root}/Groups/") + self.other
+            case "$ref":
+                return (
+                    case((kind == "Group", f"{root}/Groups/"), else_=f"{root}/Users/") + self.other
+                )
+        v = value.alias()
+        return (
+            select(v.c.head + v.c.tail)
+            .where(
+                v.c.tenant_id == self.row.c.tenant_id,
+                v.c.resource_id == self.other,
+                v.c.path == "displayName",
+            )
+            .scalar_subquery()
+        )
+
+
+def _terms(node: Node) -> list[Node]:
+    return [t for n in node.nodes for t in _terms(n)] if isinstance(node, And) else [node]
+
+
+def _leads(term: Node) -> bool:
+    """Whether the term alone finds entries by the index."""
+    return isinstance(term, Compare) and term.op in {"eq", "sw"} and not term.on_number
+
+
+def _breadth(term: Node) -> tuple[bool, bool]:
+    """Which term to look up first: values tell more apart than types do."""
+    assert isinstance(term, Compare)  # noqa: S101 - _leads
+    return bool(term.path.leaf.canonical_values) or term.path.leaf.name == "type", term.op != "eq"

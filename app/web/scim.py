@@ -1,0 +1,193 @@
+"""SCIM 2.0 at /scim/v2 (RFC 7644). The bearer token names the tenant and the provisioning client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, request
+
+from app.flows import provision
+from app.flows.provision_act import Client
+from app.flows.provision_view import Shown, base_url
+from app.web import guard, here
+from scim import discovery, resource
+from scim.attributes import ResourceType
+from scim.discovery import Features
+from scim.errors import Forbidden, InvalidSyntax, NotFound
+from scim.etag import not_modified
+from scim.listing import Page, list_response
+from scim.represent import EVERYTHING, Projection, parse_projection
+from scim.schemas import GROUP, USER
+
+blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
+
+MEDIA_TYPE: Final = "application/scim+json"
+LARGEST_BODY: Final = 8 * 1024 * 1024
+_TYPES: Final = {"Users": USER, "Groups": GROUP}
+_FEATURES: Final = Features(filter_max_results=provision.PAGE_SIZE, etag=True)
+_EACH: Final = "/<any(Users, Groups):endpoint>"
+_ONE: Final = f"{_EACH}/<resource_id>"
+
+
+@blueprint.post(_EACH)
+def create(endpoint: str) -> Response:
+    """Make a resource: 201 and where it is (RFC 7644 §3.3)."""
+    of = _TYPES[endpoint]
+    client = _client(write=True)
+    made = provision.create(here.deps(), client, of, _body(), _projection(of))
+    return _resource(made, 201)
+
+
+@blueprint.get(_ONE)
+def get(endpoint: str, resource_id: str) -> Response:
+    """Show a resource, or 304 to whoever has this version (RFC 7644 §3.4.1, §3.14)."""
+    of = _TYPES[endpoint]
+    client = _client()
+    found = provision.get(here.deps(), client, of, resource_id, _projection(of))
+    if not_modified(request.headers.get("If-None-Match"), found.version):
+        response = Response(status=304)
+        response.headers["ETag"] = found.etag
+        return response
+    return _resource(found)
+
+
+@blueprint.put(_ONE)
+def replace(endpoint: str, resource_id: str) -> Response:
+    """Replace a resource (RFC 7644 §3.5.1)."""
+    of = _TYPES[endpoint]
+    client = _client(write=True)
+    deps, if_match = here.deps(), request.headers.get("If-Match")
+    return _resource(
+        provision.replace(deps, client, of, resource_id, _body(), if_match, _projection(of))
+    )
+
+
+@blueprint.patch(_ONE)
+def patch(endpoint: str, resource_id: str) -> Response:
+    """Change a resource: 200 with it, or 204 for a Group unless `attributes` asks for more.
+
+    A Group may have a hundred thousand members, and one was added (RFC 7644 §3.5.2).
+    """
+    of = _TYPES[endpoint]
+    client = _client(write=True)
+    projection = None if of is GROUP and not _asked_for() else _projection(of)
+    deps, if_match = here.deps(), request.headers.get("If-Match")
+    return _resource(provision.patch(deps, client, of, resource_id, _body(), if_match, projection))
+
+
+@blueprint.delete(_ONE)
+def delete(endpoint: str, resource_id: str) -> Response:
+    """Delete a resource (RFC 7644 §3.6)."""
+    client = _client(write=True)
+    if_match = request.headers.get("If-Match")
+    provision.delete(here.deps(), client, _TYPES[endpoint], resource_id, if_match)
+    return Response(status=204)
+
+
+@blueprint.get(_EACH)
+def listed(endpoint: str) -> Response:
+    """Answer a query in the address (RFC 7644 §3.4.2)."""
+    client = _client()
+    return _json(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
+
+
+@blueprint.post(f"{_EACH}/.search")
+def search(endpoint: str) -> Response:
+    """Answer a query in the body, which keeps personal data out of addresses (RFC 7644 §3.4.3)."""
+    client = _client()
+    body = _body()
+    if not isinstance(body, dict):
+        raise InvalidSyntax("The body must be a JSON object.")
+    return _json(provision.search(here.deps(), client, _TYPES[endpoint], body))
+
+
+@blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+def me() -> Response:
+    """Refuse: a tenant's token speaks for nobody (RFC 7644 §3.11)."""
+    _client()
+    raise Forbidden("This token belongs to an organization, not to a person.")
+
+
+@blueprint.get("/ServiceProviderConfig")
+def service_provider_config() -> Response:
+    """Say what this server does (RFC 7643 §5)."""
+    _discovering()
+    return _json(discovery.service_provider_config(_FEATURES, _root()))
+
+
+@blueprint.get("/ResourceTypes")
+@blueprint.get("/ResourceTypes/<name>")
+def resource_types(name: str | None = None) -> Response:
+    """Say which resources there are (RFC 7643 §6)."""
+    _discovering()
+    found = {of.name: discovery.resource_type(of, _root()) for of in _TYPES.values()}
+    return _described(found, name)
+
+
+@blueprint.get("/Schemas")
+@blueprint.get("/Schemas/<name>")
+def schemas(name: str | None = None) -> Response:
+    """Say what the resources are made of (RFC 7643 §7)."""
+    _discovering()
+    every = discovery.schemas_of(tuple(_TYPES.values()))
+    return _described({of.id: discovery.schema(of, _root()) for of in every}, name)
+
+
+def _client(*, write: bool = False) -> Client:
+    token = guard.bearer("scim")
+    if write and token.scope != "write":
+        raise Forbidden("This token may read only.")
+    return Client(token.tenant.id, token.client)
+
+
+def _discovering() -> None:
+    _client()
+    if "filter" in request.args:
+        raise Forbidden("What this server describes of itself can't be filtered.")
+
+
+def _described(found: dict[str, dict[str, object]], name: str | None) -> Response:
+    if name is None:
+        return _json(list_response(list(found.values()), len(found), Page(1, len(found))))
+    if name not in found:
+        raise NotFound(f"There is nothing called {name[:200]!r}.")
+    return _json(found[name])
+
+
+def _body() -> Any:
+    """The JSON of the request. Clients differ in how they call it; none may send anything else."""
+    if request.mimetype not in {MEDIA_TYPE, "application/json", ""}:
+        abort(415, f"Send {MEDIA_TYPE}.")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        abort(415, "Send JSON in UTF-8.")
+    request.max_content_length = LARGEST_BODY
+    return resource.decode(request.get_data(cache=False))
+
+
+def _asked_for() -> bool:
+    return bool(request.args.get("attributes"))
+
+
+def _projection(of: ResourceType) -> Projection:
+    if not request.args:
+        return EVERYTHING
+    return parse_projection(
+        request.args.get("attributes"), request.args.get("excludedAttributes"), of
+    )
+
+
+def _resource(found: Shown, status: int = 200) -> Response:
+    response = Response(status=204) if found.document is None else _json(found.document, status)
+    response.headers["ETag"] = found.etag
+    response.headers["Location"] = found.location
+    return response
+
+
+def _json(document: dict[str, Any], status: int = 200) -> Response:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, content_type=MEDIA_TYPE)
+
+
+def _root() -> str:
+    return base_url(here.deps())
