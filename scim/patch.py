@@ -169,12 +169,13 @@ class _Patcher:
                 del self.resource[path.urn]
 
     def _check_removable(self, attribute: Attribute, op: str, path: PatchPath) -> None:
-        """RFC 7644 §3.5.2.2. `active` always has a value: without one it would be anyone's guess."""
-        if path.urn is not None or not (attribute.required or attribute.name in ALWAYS_SAID):
+        """RFC 7644 §3.5.2.2. `active` goes only where it is meant: a null could mean anything."""
+        if path.urn is not None:
             return
-        if op == "remove":
+        if attribute.required and op == "remove":
             raise MutabilityError(f"{path.text} cannot be removed.")
-        raise InvalidValue(f"{path.text} needs a value.")
+        if attribute.required or (attribute.name in ALWAYS_SAID and op != "remove"):
+            raise InvalidValue(f"{path.text} needs a value.")
 
     def _members(self, path: PatchPath, op: str, value: Any) -> None:
         if path.sub is not None or (path.selector is not None and op == "replace"):

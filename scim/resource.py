@@ -17,7 +17,8 @@ from scim.members import member_ids
 
 Resource: TypeAlias = dict[str, Any]
 
-# RFC 7643 §4.1.1 leaves it open what an absent `active` means; here it is always said.
+# RFC 7643 §4.1.1 leaves it open what an absent `active` means. Here a POST's silence means active;
+# once a client has removed it, nobody vouches for the person any more, who is out.
 ALWAYS_SAID: Final = {"active": True}
 
 

@@ -22,17 +22,31 @@ from app.store.scim import Stored
 from app.store.scim_filter import condition
 from scim import patch as patching
 from scim import resource
-from scim.attributes import ResourceType
+from scim.attributes import ResourceType, Schema
 from scim.errors import NotFound, Uniqueness
 from scim.etag import check_if_match
 from scim.listing import list_response, parse_query
 from scim.members import MAX_ID, MemberChanges
 from scim.represent import Projection
-from scim.schemas import GROUP, USER
+from scim.schemas import COMMON, GROUP, USER, USER_URN
 from scim.text import fold, storable
 
 PAGE_SIZE: Final = 200
 _CHUNK: Final = 250
+_EVERY: Final = ResourceType(
+    "Resource",
+    "",
+    "What a query at the root may ask of any type.",
+    Schema(
+        USER_URN,
+        "Resource",
+        "",
+        tuple({a.name: a for of in (GROUP, USER) for a in of.schema.attributes}.values()),
+    ),
+    USER.extensions,
+    COMMON,
+    GROUP.members,
+)
 
 
 def create(
@@ -98,19 +112,24 @@ def delete(
 
 
 def search(
-    deps: Deps, client: Client, of: ResourceType, parameters: Mapping[str, Any]
+    deps: Deps, client: Client, of: ResourceType | None, parameters: Mapping[str, Any]
 ) -> dict[str, object]:
-    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it, by id."""
-    query = parse_query(parameters, of, page_size=PAGE_SIZE)
+    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it, by id; of every type where none is said.
+
+    An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1).
+    """
+    query = parse_query(parameters, of or _EVERY, page_size=PAGE_SIZE)
+    page, root = query.page, base_url(deps)
+    total, shown_ones = 0, list[dict[str, Any]]()
     with deps.db.read(client.tenant) as read:
-        wanted = (
-            None
-            if query.filter is None
-            else condition(query.filter, read, of, client.name, base_url(deps))
-        )
-        page = query.page
-        found, total = scim.page(read, client.name, of, wanted, page.offset, page.count)
-        return list_response(documents(deps, read, of, found, query.projection), total, page)
+        for each in (of,) if of else (USER, GROUP):
+            asked = query.filter
+            wanted = None if asked is None else condition(asked, read, each, client.name, root)
+            offset, count = max(page.offset - total, 0), page.count - len(shown_ones)
+            found, there_are = scim.page(read, client.name, each, wanted, offset, count)
+            shown_ones += documents(deps, read, each, found, query.projection)
+            total += there_are
+    return list_response(shown_ones, total, page)
 
 
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:

@@ -86,7 +86,7 @@ def person_of(person: Person, body: Mapping[str, Any], act: Act) -> Person:
         for key, value in said.items()
         if value is not None or sources.get(key, {}).get("source", "").startswith("scim")
     }
-    return replace(told(person, said, act.source, act.now), active=body["active"])
+    return replace(told(person, said, act.source, act.now), active=body.get("active", False))
 
 
 def check(body: Mapping[str, Any]) -> None:

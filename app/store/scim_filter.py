@@ -185,6 +185,8 @@ class _Whole:
         return self._with(v, v.c.resource_id, v.c.type == of.name, v.c.path.in_(paths))
 
     def _linked(self, name: str, test: Callable[[_Link], Condition]) -> Condition:
+        if self.asked.of.root(name) is None:
+            return false()
         m = membership.alias()
         mine, other = (
             (m.c.group_id, m.c.person_id) if name == "members" else (m.c.person_id, m.c.group_id)

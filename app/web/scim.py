@@ -92,14 +92,16 @@ def listed(endpoint: str) -> Response:
     return _json(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
 
 
+@blueprint.post("/.search")
 @blueprint.post(f"{_EACH}/.search")
-def search(endpoint: str) -> Response:
+def search(endpoint: str | None = None) -> Response:
     """Answer a query in the body, which keeps personal data out of addresses (RFC 7644 §3.4.3)."""
     client = _client()
     body = _body()
     if not isinstance(body, dict):
         raise InvalidSyntax("The body must be a JSON object.")
-    return _json(provision.search(here.deps(), client, _TYPES[endpoint], body))
+    of = None if endpoint is None else _TYPES[endpoint]
+    return _json(provision.search(here.deps(), client, of, body))
 
 
 @blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

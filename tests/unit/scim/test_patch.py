@@ -12,6 +12,7 @@ from scim.errors import (
 )
 from scim.members import MemberChanges
 from scim.patch import MAX_OPERATIONS, apply, parse_operations
+from scim.resource import replace
 from scim.schemas import ENTERPRISE_URN, GROUP, USER, USER_URN
 
 E = ENTERPRISE_URN
@@ -330,6 +331,12 @@ def test_a_filter_that_says_no_entry_finds_no_target(babs):
             patch(babs, {"op": "replace", "path": path, "value": "n@x.com"})
 
 
+def test_active_can_be_removed_and_a_put_that_is_silent_does_not_bring_it_back(babs):
+    without = patched(babs, {"op": "remove", "path": "active"})
+    assert "active" not in without
+    assert "active" not in replace(without, {"userName": "x"}, USER).resource
+
+
 @pytest.mark.parametrize(
     ("operation", "error"),
     [
@@ -338,7 +345,6 @@ def test_a_filter_that_says_no_entry_finds_no_target(babs):
         ({"op": "remove", "path": "meta.created"}, MutabilityError),
         ({"op": "replace", "path": f"{E}:manager.displayName", "value": "x"}, MutabilityError),
         ({"op": "remove", "path": "userName"}, MutabilityError),
-        ({"op": "remove", "path": "active"}, MutabilityError),
         ({"op": "replace", "path": "userName", "value": ""}, InvalidValue),
         ({"op": "replace", "path": "userName", "value": "  "}, InvalidValue),
         ({"op": "replace", "path": "active", "value": None}, InvalidValue),
