@@ -354,6 +354,40 @@ def test_a_person_switched_off_midway_stays_outside_and_is_not_made_anew(
     assert walk.sign_in(browser, connection).status_code == 303
 
 
+def test_a_leaver_by_scim_is_out_at_the_next_request_and_old_sessions_never_revive(
+    walk, gateway, connection, tenant, deps
+):
+    _, bearer = tenancy.issue_token(deps, "acme", "scim")
+    service = gateway()
+    headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/scim+json"}
+
+    def scim(method, path, **body):
+        answer = service.open(f"/scim/v2/Users{path}", method=method, json=body, headers=headers)
+        assert answer.status_code < 300, answer.text
+        return answer.json
+
+    user = "urn:ietf:params:scim:schemas:core:2.0:User"
+    patch = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+    def switch(active):
+        change = {"op": "Replace", "path": "active", "value": active}
+        scim("PATCH", f"/{made['id']}", schemas=[patch], Operations=[change])
+
+    made = scim("POST", "", schemas=[user], userName="ada@campus.example", active=True)
+    inside, midway = gateway(), gateway()
+    walk.sign_in(inside, connection)
+    assert inside.get("/api/v1/me").json["person"]["id"] == made["id"]
+    back = walk.there(walk.out(midway, connection))
+    switch("False")
+    assert who(inside) == 401
+    assert midway.get(local(back)).status_code == 403
+    assert walk.sign_in(gateway(), connection).status_code == 403
+    switch("True")
+    assert who(inside) == 401
+    assert walk.sign_in(inside, connection).status_code == 303
+    assert inside.get("/api/v1/me").json["person"]["id"] == made["id"]
+
+
 def test_a_deleted_person_is_not_made_anew(walk, gateway, connection, tenant, deps):
     known = provisioned(deps, tenant, user_name="ada@campus.example", deleted_at=deps.clock())
     answer = walk.sign_in(gateway(), connection)
