@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.kernel.errors import Conflict
@@ -26,6 +26,12 @@ COLUMNS = [person.c[name] for name in (
 """What makes a Person of a row; other queries join them in."""
 
 _AT_ONCE = 500
+_OF_TENANT = select(*COLUMNS).where(person.c.tenant_id == bindparam("tenant"))
+_BY_ID = _OF_TENANT.where(person.c.id == bindparam("id"))
+_BY_USER_NAME = _OF_TENANT.where(
+    person.c.user_name_folded == bindparam("folded"), person.c.deleted_at.is_(None)
+)
+_NEW = insert(person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +47,17 @@ class Identity:
 
 def get(read: Read, person_id: str) -> Person | None:
     """Find a person by id, also an inactive or deleted one."""
-    return _one(read, _where(read, person.c.id == person_id))
+    return _one(read, _BY_ID, {"id": person_id})
 
 
 def lock(tx: Tx, person_id: str) -> Person | None:
     """Find a person and keep others from changing them until the transaction ends."""
-    return _one(tx, locked(tx.conn, _where(tx, person.c.id == person_id)))
+    return _one(tx, locked(tx.conn, _BY_ID), {"id": person_id})
 
 
 def by_user_name(read: Read, user_name: str) -> Person | None:
     """Find the person who bears a user name, in any case; deleted ones bear none."""
-    folded = person.c.user_name_folded == fold(user_name)
-    return _one(read, _where(read, folded, person.c.deleted_at.is_(None)))
+    return _one(read, _BY_USER_NAME, {"folded": fold(user_name)})
 
 
 def by_email(read: Read, email: str) -> Person | None:
@@ -117,7 +122,7 @@ def add_all(tx: Tx, everyone: Sequence[Person], now: datetime) -> None:
         for one in everyone
     ]
     with _unique():
-        tx.conn.execute(insert(person), rows)
+        tx.conn.execute(_NEW, rows)
 
 
 def save(tx: Tx, someone: Person, now: datetime) -> None:
@@ -213,8 +218,8 @@ def _where(read: Read, *conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*COLUMNS).where(person.c.tenant_id == read.tenant, *conditions)
 
 
-def _one(read: Read, statement: Select[Any]) -> Person | None:
-    row = read.conn.execute(statement).first()
+def _one(read: Read, statement: Select[Any], key: dict[str, str]) -> Person | None:
+    row = read.conn.execute(statement, {"tenant": read.tenant, **key}).first()
     return None if row is None else of_row(row)
 
 

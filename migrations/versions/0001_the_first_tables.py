@@ -457,7 +457,7 @@ def upgrade() -> None:
             ["tenant_id"], ["tenant.id"], name=op.f("fk_scim_value_tenant_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint(
-            "tenant_id", "resource_id", "path", "item", name=op.f("pk_scim_value")
+            "resource_id", "tenant_id", "path", "item", name=op.f("pk_scim_value")
         ),
         sqlite_with_rowid=False,
     )

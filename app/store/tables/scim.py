@@ -1,6 +1,6 @@
 """SCIM resources: the JSON as it is served, beside indexed rows of (path, folded value)."""
 
-from sqlalchemy import Column, Float, Index, Integer
+from sqlalchemy import Column, Float, Index, Integer, PrimaryKeyConstraint
 
 from app.store.types import Json, Str, Time, tenant_table
 
@@ -35,6 +35,8 @@ value = tenant_table(
     Column("head", Str, nullable=False),
     Column("tail", Str, nullable=False),
     Column("number", Float),
+    # Not the tenant first: SQLite would rather walk all of a tenant's rows by it than use the index.
+    PrimaryKeyConstraint("resource_id", "tenant_id", "path", "item"),
     row_id=False,
     sqlite_with_rowid=False,
 )
