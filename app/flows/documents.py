@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.deps import Deps
 from app.http import HttpFailed
@@ -15,6 +15,7 @@ from app.store.documents import Document
 
 _FRESH = timedelta(hours=1)
 _RETRY_AFTER = timedelta(seconds=10)
+_FRUITFUL_AFTER = timedelta(seconds=1)
 _OK = 200
 _UNDER_WAY = timedelta(seconds=3)
 """An answer that takes longer is not waited for."""
@@ -35,10 +36,11 @@ def fetch(
 ) -> bytes:
     """Return the document, from the cache where it is fresh enough; raises Unavailable.
 
-    `newer` asks for one fetched just now (an unknown key id, say): it is fetched again, but at most
-    every ten seconds however many ask, so that forged key ids can't make us hammer anyone. While the
-    other side is away, or answers what is not `readable`, a stale copy still serves. Who comes while
-    another fetches waits a moment for that one's answer.
+    `newer` asks for one fetched just now (an unknown key id, say): it is fetched again, but once that
+    brought nothing new, not for ten seconds however many ask. So forged key ids can't make us hammer
+    anyone, and a real new key serves at once. While the other side is away, or answers what is not
+    `readable`, a stale copy still serves. Who comes while another fetches waits a moment for that
+    one's answer.
     """
     now = deps.clock()
     with deps.db.system() as system:
@@ -47,7 +49,8 @@ def fetch(
     if usable and held is not None and not newer and now - held.fetched_at < _FRESH:
         return held.body
     with deps.db.system(write=True) as system:
-        ours = documents.may_try(system, url, now, now - _RETRY_AFTER)
+        seen = held.fetched_at if held is not None else None
+        ours = documents.may_try(system, url, now, now - _RETRY_AFTER, seen)
     if ours:
         try:
             body = _download(deps, url, readable)
@@ -58,7 +61,8 @@ def fetch(
                 f"A document that this needs can't be fetched. {error.reason}", code="fetch_failed"
             ) from error
         with deps.db.system(write=True) as system:
-            documents.put(system, url, body, now)
+            tried_at = now - _RETRY_AFTER if _fruitful(held, body, now) else now
+            documents.put(system, url, body, now, tried_at)
         return body
     if newer or not usable:
         held = _awaited(deps, url, held) or held
@@ -68,6 +72,13 @@ def fetch(
         "A document that this needs is being fetched, or could not be a moment ago. Try again shortly.",
         code="fetch_failed", retry_after=int(_RETRY_AFTER.total_seconds()),
     )  # fmt: skip
+
+
+def _fruitful(before: Document | None, body: bytes, now: datetime) -> bool:
+    """Whether a fetch brought something new; a body that is never twice the same counts as nothing."""
+    if before is None or before.body == b"":
+        return True
+    return body != before.body and now - before.fetched_at >= _FRUITFUL_AFTER
 
 
 def _awaited(deps: Deps, url: str, before: Document | None) -> Document | None:

@@ -14,7 +14,7 @@ from app.store.tables.tenants import cached_document
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body as fetched, when it was fetched, and when that was last tried."""
+    """A body as fetched, when it was fetched, and from when on the last try counts against another."""
 
     url: str
     body: bytes
@@ -28,25 +28,27 @@ def get(system: System, url: str) -> Document | None:
     return None if row is None else Document(row.url, row.body, row.fetched_at, row.tried_at)
 
 
-def put(system: System, url: str, body: bytes, now: datetime) -> None:
-    """Store what was just fetched."""
-    row = {"url": url, "body": body, "fetched_at": now, "tried_at": now}
+def put(system: System, url: str, body: bytes, now: datetime, tried_at: datetime) -> None:
+    """Store what was just fetched; a `tried_at` before `now` lets the next try come sooner."""
+    row = {"url": url, "body": body, "fetched_at": now, "tried_at": tried_at}
     upsert(system.conn, cached_document, row, ("url",))
 
 
-def may_try(system: System, url: str, now: datetime, not_since: datetime) -> bool:
-    """Claim the next fetch of a document for this caller, unless one was tried since `not_since`."""
-    row = {
-        "url": url,
-        "body": b"",
-        "fetched_at": datetime.min.replace(tzinfo=now.tzinfo, year=1970),
-        "tried_at": now,
-    }
+def may_try(
+    system: System, url: str, now: datetime, not_since: datetime, seen: datetime | None
+) -> bool:
+    """Claim the next fetch of a document for this caller.
+
+    Not if one was tried since `not_since`, nor if one came that the caller, whose copy was fetched at
+    `seen`, does not know yet.
+    """
+    never = datetime.min.replace(tzinfo=now.tzinfo, year=1970)
+    row = {"url": url, "body": b"", "fetched_at": never, "tried_at": now}
     if insert_once(system.conn, cached_document, row):
         return True
-    due = (cached_document.c.url == url) & or_(
-        cached_document.c.tried_at <= not_since, cached_document.c.tried_at > now
+    due = update(cached_document).where(
+        cached_document.c.url == url,
+        cached_document.c.fetched_at <= (seen or never),
+        or_(cached_document.c.tried_at <= not_since, cached_document.c.tried_at > now),
     )
-    return (
-        system.conn.execute(update(cached_document).where(due).values(tried_at=now)).rowcount == 1
-    )
+    return system.conn.execute(due.values(tried_at=now)).rowcount == 1
