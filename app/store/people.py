@@ -32,6 +32,9 @@ _BY_USER_NAME = _OF_TENANT.where(
     person.c.user_name_folded == bindparam("folded"), person.c.deleted_at.is_(None)
 )
 _NEW = insert(person)
+_SAVED = update(person).where(
+    person.c.tenant_id == bindparam("of"), person.c.id == bindparam("key")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,7 @@ def save(tx: Tx, someone: Person, now: datetime) -> None:
     """Write a person back, with the version counted up; raises Conflict when the user name is taken."""
     row = _row(someone) | {"updated_at": now, "version": someone.version + 1}
     with _unique():
-        tx.conn.execute(
-            update(person)
-            .where(person.c.tenant_id == tx.tenant, person.c.id == someone.id)
-            .values(**row)
-        )
+        tx.conn.execute(_SAVED, row | {"of": tx.tenant, "key": someone.id})
 
 
 @contextmanager

@@ -93,6 +93,9 @@ _BEARING = (
     .limit(100)
 )
 _NEW_RESOURCE, _NEW_VALUE, _NEW_EXTERNAL_ID = insert(resource), insert(value), insert(external_id)
+_REWRITTEN = update(resource).where(
+    resource.c.tenant_id == bindparam("tenant"), resource.c.id == bindparam("key")
+)
 _OLD_VALUE = delete(value).where(
     value.c.tenant_id == bindparam("tenant"),
     value.c.resource_id == bindparam("id"),
@@ -199,11 +202,7 @@ def save(
 
 def remove(tx: Tx, of: ResourceType, gone: Stored, now: datetime) -> None:
     """Delete a resource softly: its body and externalIds stay, so that it can be restored."""
-    tx.conn.execute(
-        update(resource)
-        .where(_this(tx, gone.id))
-        .values(deleted_at=now, updated_at=now, version=gone.version + 1)
-    )
+    _rewrite(tx, gone, gone.body, now, deleted_at=now)
     tx.conn.execute(
         delete(value).where(value.c.tenant_id == tx.tenant, value.c.resource_id == gone.id)
     )
@@ -279,12 +278,17 @@ def _value_row(tx: Tx, of: ResourceType, resource_id: str, row: values.Row) -> d
     }  # fmt: skip
 
 
-def _rewrite(tx: Tx, before: Stored, body: Mapping[str, Any], now: datetime) -> None:
-    tx.conn.execute(
-        update(resource)
-        .where(_this(tx, before.id))
-        .values(body=_kept(body), version=before.version + 1, updated_at=now, deleted_at=None)
-    )
+def _rewrite(
+    tx: Tx,
+    before: Stored,
+    body: Mapping[str, Any],
+    now: datetime,
+    deleted_at: datetime | None = None,
+) -> None:
+    tx.conn.execute(_REWRITTEN, {
+        "tenant": tx.tenant, "key": before.id, "body": _kept(body), "version": before.version + 1,
+        "updated_at": now, "deleted_at": deleted_at,
+    })  # fmt: skip
 
 
 def _rename(tx: Tx, client: str, of: ResourceType, before: Stored, body: Mapping[str, Any]) -> None:

@@ -41,6 +41,10 @@ from scim.evaluate import matches_rows
 from scim.nodes import And, Compare, Node, Not, Or, Present, ValuePath
 from scim.values import Row
 
+# Making an alias is slow; each stands once within a sub-query, so they can be shared.
+_V, _W = value.alias("v"), value.alias("w")
+_X, _M, _LIVE = external_id.alias("x"), membership.alias("m"), resource.alias("live")
+
 
 def condition(node: Node, read: Read, of: ResourceType, client: str, base_url: str) -> Condition:
     """The condition under which a row of `scim_resource` matches the filter.
@@ -115,8 +119,9 @@ class _Whole:
                 return self._schemas(lambda row: compare is None or matches_rows(compare, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: link.some(path, compare))
-        v = value.alias()
-        return self._with(v, v.c.resource_id, v.c.type == self.asked.of.name, row(v, path, compare))
+        return self._with(
+            _V, _V.c.resource_id, _V.c.type == self.asked.of.name, row(_V, path, compare)
+        )
 
     def entry(self, path: AttrPath, inner: Node) -> Condition:
         match path.attribute.name if path.urn is None else "":
@@ -126,16 +131,15 @@ class _Whole:
                 return self._schemas(lambda row: matches_rows(inner, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: _holds(inner, link))
-        v = value.alias()
         terms = _terms(inner)
         lead = min((t for t in terms if _leads(t)), key=_breadth, default=None)
-        entry = _Entry(v)
+        entry = _Entry(_V)
         if isinstance(lead, Compare):
-            found = row(v, lead.path, lead)
+            found = row(_V, lead.path, lead)
             rest = [_holds(term, entry) for term in terms if term is not lead]
         else:
-            found, rest = row(v, path, None), [_holds(inner, entry)]
-        return self._with(v, v.c.resource_id, v.c.type == self.asked.of.name, found, *rest)
+            found, rest = row(_V, path, None), [_holds(inner, entry)]
+        return self._with(_V, _V.c.resource_id, _V.c.type == self.asked.of.name, found, *rest)
 
     def _with(
         self, rows: FromClause, owner: ColumnElement[str], *conditions: Condition
@@ -147,9 +151,8 @@ class _Whole:
         return exists(literal(1)).where(mine, owner == resource.c.id, *conditions)
 
     def _external(self, compare: Compare | None) -> Condition:
-        x = external_id.alias()
-        of = (x.c.client == self.asked.client) & (x.c.type == self.asked.of.name)
-        return self._with(x, x.c.resource_id, of, on_text(x.c.external_id, compare))
+        of = (_X.c.client == self.asked.client) & (_X.c.type == self.asked.of.name)
+        return self._with(_X, _X.c.resource_id, of, on_text(_X.c.external_id, compare))
 
     def _meta(self, path: AttrPath, compare: Compare | None) -> Condition:
         of, root = self.asked.of, self.asked.base_url
@@ -173,7 +176,6 @@ class _Whole:
         of = self.asked.of
         if test(Row("schemas", 0, of.schema.id, None)):
             return true()
-        v = value.alias()
         paths = [
             path
             for schema in of.extensions if test(Row("schemas", 0, schema.id, None))
@@ -182,20 +184,20 @@ class _Whole:
         ]  # fmt: skip
         if not paths:
             return false()
-        return self._with(v, v.c.resource_id, v.c.type == of.name, v.c.path.in_(paths))
+        return self._with(_V, _V.c.resource_id, _V.c.type == of.name, _V.c.path.in_(paths))
 
     def _linked(self, name: str, test: Callable[[_Link], Condition]) -> Condition:
         if self.asked.of.root(name) is None:
             return false()
-        m = membership.alias()
         mine, other = (
-            (m.c.group_id, m.c.person_id) if name == "members" else (m.c.person_id, m.c.group_id)
+            (_M.c.group_id, _M.c.person_id)
+            if name == "members"
+            else (_M.c.person_id, _M.c.group_id)
         )
-        live = resource.alias()
         known = exists(literal(1)).where(
-            live.c.tenant_id == m.c.tenant_id, live.c.id == other, live.c.deleted_at.is_(None)
+            _LIVE.c.tenant_id == _M.c.tenant_id, _LIVE.c.id == other, _LIVE.c.deleted_at.is_(None)
         )
-        return self._with(m, mine, test(_Link(self.asked, m, other, name)), known)
+        return self._with(_M, mine, test(_Link(self.asked, _M, other, name)), known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +210,11 @@ class _Entry:
         return self
 
     def some(self, path: AttrPath, compare: Compare | None) -> Condition:
-        w = value.alias()
         return exists(literal(1)).where(
-            w.c.tenant_id == self.row.c.tenant_id,
-            w.c.resource_id == self.row.c.resource_id,
-            w.c.item == self.row.c.item,
-            row(w, path, compare),
+            _W.c.tenant_id == self.row.c.tenant_id,
+            _W.c.resource_id == self.row.c.resource_id,
+            _W.c.item == self.row.c.item,
+            row(_W, path, compare),
         )
 
 
@@ -247,13 +248,12 @@ class _Link:
                 return (
                     case((kind == "Group", f"{root}/Groups/"), else_=f"{root}/Users/") + self.other
                 )
-        v = value.alias()
         return (
-            select(v.c.head + v.c.tail)
+            select(_V.c.head + _V.c.tail)
             .where(
-                v.c.tenant_id == self.row.c.tenant_id,
-                v.c.resource_id == self.other,
-                v.c.path == "displayName",
+                _V.c.tenant_id == self.row.c.tenant_id,
+                _V.c.resource_id == self.other,
+                _V.c.path == "displayName",
             )
             .scalar_subquery()
         )
