@@ -35,7 +35,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=term:skip-covered -m "not interop and not faults"
+	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered -m "not interop and not faults"
 
 test-interop: $(VENV)/.installed-interop
 	bash tests/interop/prepare.sh

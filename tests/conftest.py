@@ -56,9 +56,7 @@ def database_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str
         path.write_bytes(template.read_bytes())
         return {"OSTIARY_DATABASE_URL": f"sqlite:///{path}"}
     server: Server = request.getfixturevalue("postgres")
-    urls = server.database()
-    migrate.upgrade(urls.owner, app_url=urls.app, system_url=urls.system)
-    return urls.environ()
+    return server.migrated().environ()
 
 
 @pytest.fixture

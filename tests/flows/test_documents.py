@@ -86,7 +86,10 @@ def test_many_who_ask_at_once_make_one_call(fetch, http):
     assert len(http.calls) <= 2
 
 
-def test_while_the_other_side_is_away_it_is_not_asked_at_every_request(fetch, http, clock):
+def test_while_the_other_side_is_away_it_is_not_asked_at_every_request(
+    fetch, http, clock, monkeypatch
+):
+    monkeypatch.setattr(documents, "_WAIT_SECONDS", 0)
     for _ in range(20):
         with pytest.raises(Unavailable):
             fetch()
