@@ -94,7 +94,7 @@ def enable_platform(
 ) -> None:
     """Switch one of the tenant's own platforms on or off; raises NotFound."""
     with _own_platform(deps, presented, registration_id) as (system, session):
-        platforms.enable(system, registration_id, enabled=enabled)
+        platforms.enable(system, registration_id, deps.clock(), enabled=enabled)
         audit.record(
             system.within(session.tenant.id), deps.ids.new(), deps.clock(), session.person.id,
             "platform.enabled" if enabled else "platform.disabled", registration_id,

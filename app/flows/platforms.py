@@ -64,7 +64,7 @@ def enable(deps: Deps, registration_id: str, *, enabled: bool) -> None:
     """Switch a platform on or off; off, its launches end with the next request."""
     with deps.db.system(write=True) as system:
         platform = _found(system, registration_id)
-        platforms.enable(system, registration_id, enabled=enabled)
+        platforms.enable(system, registration_id, deps.clock(), enabled=enabled)
         if platform.owner is not None:
             action = "platform.enabled" if enabled else "platform.disabled"
             _audit(deps, system, platform.owner, action, registration_id)

@@ -58,7 +58,7 @@ def enable(deps: Deps, slug: str, *, enabled: bool) -> Tenant:
     tenant = of_slug(deps, slug)
     action = "tenant.enabled" if enabled else "tenant.disabled"
     with deps.db.system(write=True) as system:
-        tenants.enable(system, tenant.id, enabled=enabled)
+        tenants.enable(system, tenant.id, deps.clock(), enabled=enabled)
         audit.record(
             system.within(tenant.id), deps.ids.new(), deps.clock(), "operator", action, tenant.id
         )

@@ -15,7 +15,7 @@ from sqlalchemy import Row, Select, func, insert, select, update
 from app.kernel.tenant import OPERATOR, Tenant, TenantId
 from app.store.db import Read, System
 from app.store.sql import insert_once
-from app.store.tables.lti import deployment, registration
+from app.store.tables.lti import deployment, launch, registration
 from app.store.tables.tenants import tenant
 from lti.registration import Registration
 
@@ -90,10 +90,19 @@ def listed(system: System, tenant_id: TenantId | None = None) -> list[Platform]:
     return [_platform(row) for row in system.conn.execute(statement)]
 
 
-def enable(system: System, registration_id: str, *, enabled: bool) -> None:
-    """Switch a platform on or off: one row, read at every request of its launches."""
-    mine = registration.c.id == registration_id
-    system.conn.execute(update(registration).where(mine).values(enabled=enabled))
+def enable(system: System, registration_id: str, now: datetime, *, enabled: bool) -> None:
+    """Switch a platform on or off: one row, read at every request of its launches.
+
+    On again, the launches from before are ended for good: who was cut off opens the link anew.
+    """
+    mine = (registration.c.id == registration_id) & (registration.c.enabled != enabled)
+    switched = system.conn.execute(
+        update(registration).where(mine).values(enabled=enabled)
+    ).rowcount
+    if enabled and switched:
+        cut_off = (launch.c.registration_id == registration_id) & launch.c.ended_at.is_(None)
+        ended = {"ended_at": now, "ended_by": "platform.disabled"}
+        system.conn.execute(update(launch).where(cut_off).values(**ended))
 
 
 def deployed(system: System, registration_id: str, deployment_id: str) -> Deployed | None:

@@ -302,7 +302,7 @@ def test_who_is_switched_off_midway_can_do_nothing_more(deps, tenant, ada, launc
 def test_a_tenant_switched_off_midway_stops_its_learners(deps, tenant, launch):
     asked = question(deps, launch)
     with deps.db.system(write=True) as system:
-        tenants.enable(system, tenant.id, enabled=False)
+        tenants.enable(system, tenant.id, deps.clock(), enabled=False)
     with pytest.raises(Unauthenticated):
         attempt.answer(deps, launch, asked.decision_id, right(asked.item), None)
 

@@ -248,11 +248,12 @@ def test_a_launch_falls_with_anything_it_rests_on(lms, deps, tenant):
         person,
         deployment,
     ):
+        launched = enter(lms)
         assert standing(deps, launched) is not None
         switch(False)
         assert standing(deps, launched) is None
         switch(True)
-    assert standing(deps, launched) is not None
+    assert standing(deps, enter(lms)) is not None
 
 
 def test_a_launch_is_not_found_in_another_tenant(lms, deps, tenant):

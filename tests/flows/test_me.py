@@ -104,3 +104,31 @@ def test_a_launch_opens_no_console(browser, course, deps, tenant, activity):
     course.launch(administrator, activity, browser=SECRET)
     assert ask(browser) == ("lti", EMAIL)
     assert browser.get("/admin").status_code == 401
+
+
+@pytest.mark.parametrize("what", ["tenant", "platform"])
+def test_what_was_switched_off_does_not_revive_when_it_is_switched_on_again(
+    browser, gateway, course, ada, activity, deps, what
+):
+    from app.flows import local, platforms, tenancy
+
+    local.create_administrator(deps, "acme", EMAIL, PASSWORD)
+    signed_in = gateway()
+    sign_in(signed_in)
+    launch = public(course.launch(ada, activity, browser=SECRET))
+    assert ask(browser, launch) == ("lti", "ada")
+
+    def switch(*, enabled):
+        if what == "tenant":
+            tenancy.enable(deps, "acme", enabled=enabled)
+        else:
+            platforms.enable(deps, course.registration, enabled=enabled)
+
+    switch(enabled=True)
+    assert ask(browser, launch) == ("lti", "ada"), "nothing was off"
+    switch(enabled=False)
+    assert ask(browser, launch) == 401
+    assert (ask(signed_in) == 401) == (what == "tenant")
+    switch(enabled=True)
+    assert ask(browser, launch) == 401
+    assert (ask(signed_in) == 401) == (what == "tenant")

@@ -608,7 +608,7 @@ def test_an_address_that_leads_nowhere_gets_the_form_again(
 def test_a_domain_of_a_closed_tenant_leads_nowhere(walk, gateway, connection, tenant, deps):
     tenancy.vouch_for_domain(deps, "acme", "campus.example", verified=True)
     with deps.db.system(write=True) as system:
-        tenants.enable(system, tenant.id, enabled=False)
+        tenants.enable(system, tenant.id, deps.clock(), enabled=False)
     assert gateway().post("/sso", data={"email": "ada@campus.example"}).status_code == 404
 
 
