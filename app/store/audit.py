@@ -10,22 +10,17 @@ from sqlalchemy import insert, select
 from app.store.db import Read, Tx
 from app.store.tables.tenants import audit
 
+_RECORD = insert(audit)
+
 
 def record(
     tx: Tx, audit_id: str, now: datetime, actor: str, action: str, subject: str, **detail: Any
 ) -> None:
     """Write that `actor` did `action` to `subject`; ids only, no names."""
-    tx.conn.execute(
-        insert(audit).values(
-            tenant_id=tx.tenant,
-            id=audit_id,
-            at=now,
-            actor=actor,
-            action=action,
-            subject=subject,
-            detail=detail,
-        )
-    )
+    tx.conn.execute(_RECORD, {
+        "tenant_id": tx.tenant, "id": audit_id, "at": now, "actor": actor, "action": action,
+        "subject": subject, "detail": detail,
+    })  # fmt: skip
 
 
 def about(read: Read, subject: str, limit: int = 50) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -26,25 +27,43 @@ from sqlalchemy.sql.functions import FunctionElement
 
 def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert unless a unique key is taken; tells whether the row is new."""
-    make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    statement = make(table).values(**row).on_conflict_do_nothing()
-    return conn.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+    statement = _insert_once(conn.dialect.name, table)
+    return conn.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+# Building a statement costs several times what running it does, so each is built once.
+@cache
+def _insert_once(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
 
 
 def upsert(conn: Connection, table: Table, row: Mapping[str, Any], key: Sequence[str]) -> None:
     """Insert, or replace the other columns of the row with this key."""
-    make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    statement = make(table).values(**row)
-    rest = {name: statement.excluded[name] for name in row if name not in key}
-    conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=rest))
+    conn.execute(_upsert(conn.dialect.name, table, tuple(row), tuple(key)), row)
+
+
+@cache
+def _upsert(dialect: str, table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
+    rest = {name: statement.excluded[name] for name in names if name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
 def count_up(conn: Connection, table: Table, key: Mapping[str, Any], column: str, by: int) -> None:
     """Add to a number in the row with this key, which is made if need be."""
-    make = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    statement = make(table).values(**key, **{column: by})
+    statement = _counting(conn.dialect.name, table, tuple(key), column)
+    conn.execute(statement, {**key, column: by})
+
+
+@cache
+def _counting(dialect: str, table: Table, key: tuple[str, ...], column: str) -> Any:
+    statement = _insert(dialect, table)
     counted = {column: table.c[column] + statement.excluded[column]}
-    conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=counted))
+    return statement.on_conflict_do_update(index_elements=key, set_=counted)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
 
 
 def among(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> ColumnElement[bool]:

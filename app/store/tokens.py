@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from app.kernel import credential
 from app.kernel.credential import Credential
@@ -40,19 +40,24 @@ def add(
     ))  # fmt: skip
 
 
+_STANDING = (
+    select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
+    .join(tenant, tenant.c.id == token.c.tenant_id)
+    .where(
+        token.c.tenant_id == bindparam("tenant"),
+        token.c.id == bindparam("id"),
+        token.c.kind == bindparam("kind"),
+        token.c.revoked_at.is_(None),
+        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now")),
+        tenant.c.enabled,
+    )
+)
+
+
 def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Token | None:
     """Return the token if it is known, of this kind, unexpired, unrevoked, and its tenant is enabled."""
     row = read.conn.execute(
-        select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
-        .join(tenant, tenant.c.id == token.c.tenant_id)
-        .where(
-            token.c.tenant_id == read.tenant,
-            token.c.id == presented.id,
-            token.c.kind == kind,
-            token.c.revoked_at.is_(None),
-            or_(token.c.expires_at.is_(None), token.c.expires_at > now),
-            tenant.c.enabled,
-        )
+        _STANDING, {"tenant": read.tenant, "id": presented.id, "kind": kind, "now": now}
     ).first()
     if row is None or not credential.matches(presented, row.digest):
         return None
