@@ -7,11 +7,14 @@ name that resolves differently a moment later gains nothing.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
-import time
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +29,9 @@ from app.kernel import transaction
 USER_AGENT = "Ostiary/0.1 (+learning gateway)"
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 15.0
+_TOTAL_SECONDS = 30.0
+"""For all of a request: who sends a byte now and then would never meet the others."""
+_TOO_SLOW = "The answer came too slowly."
 _MAX_BYTES = 4 * 1024 * 1024
 _LONGEST_URL = 8_000
 _TUNNELS = [
@@ -80,37 +86,91 @@ class Http:
         """Send and read the whole answer; raises HttpFailed, and RuntimeError inside a transaction."""
         if transaction.is_open():
             raise RuntimeError("no HTTP inside a database transaction")
-        self._check(request.url)
-        started = time.monotonic()
+        host = self._check(request.url)
         try:
-            answer = self._session.request(
-                request.method, request.url,
-                headers={"User-Agent": USER_AGENT, **request.headers},
-                data=request.body, timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                allow_redirects=False, stream=True,
-            )  # fmt: skip
-            with answer:
-                body = _bounded(answer, started)
+            with _Watch(_TOTAL_SECONDS) as watch:
+                try:
+                    return self._exchange(request, watch)
+                except requests.RequestException as error:
+                    if watch.over:
+                        raise HttpFailed(_TOO_SLOW) from error
+                    raise HttpFailed(_why(error, host)) from error
         except AddressRefused as error:
             raise HttpFailed(str(error), permanent=True) from None
-        except requests.RequestException as error:
-            raise HttpFailed(_why(error, request.url)) from error
+        except UnicodeError:
+            raise HttpFailed(f"{host[:200]!r} is not the name of a host.", permanent=True) from None
+
+    def _exchange(self, request: Request, watch: _Watch) -> Response:
+        answer = self._session.request(
+            request.method, request.url,
+            headers={"User-Agent": USER_AGENT, **request.headers},
+            data=request.body, timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            allow_redirects=False, stream=True,
+        )  # fmt: skip
+        with answer:
+            body = _bounded(answer)
+        if watch.over:  # a line that we broke looks like the end of a body without a length
+            raise HttpFailed(_TOO_SLOW)
         return Response(answer.status_code, CaseInsensitiveDict(answer.headers), body)
 
     def close(self) -> None:
         """Close every pooled connection."""
         self._session.close()
 
-    def _check(self, url: str) -> None:
-        parts = urlsplit(url)
+    def _check(self, url: str) -> str:
         allowed = {"https", "http"} if self._insecure else {"https"}
-        if (
-            parts.scheme not in allowed
-            or not parts.hostname
-            or len(url) > _LONGEST_URL
-            or parts.username
-        ):
+        try:
+            parts = urlsplit(url) if len(url) <= _LONGEST_URL else None
+        except ValueError:
+            parts = None
+        if parts is None or parts.scheme not in allowed or not parts.hostname or parts.username:
             raise HttpFailed(f"The address {url[:200]!r} is not an https address.", permanent=True)
+        return parts.hostname
+
+
+class _Watch:
+    """Breaks a request's line once its time is up: time-outs of a socket begin anew with each byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._line: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._break)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._before = _watch.set(self)
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        _watch.reset(self._before)
+        with self._lock:
+            self._drop()
+
+    def hold(self, line: int) -> None:
+        """Watch over a connection: by a copy of its descriptor, since TLS takes the socket itself away."""
+        with self._lock:
+            self._drop()
+            self._line = socket.socket(fileno=os.dup(line))
+        if self.over:
+            self._break()
+
+    def _break(self) -> None:
+        with self._lock:
+            self.over = True
+            if self._line is not None:
+                with suppress(OSError):
+                    self._line.shutdown(socket.SHUT_RDWR)
+
+    def _drop(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+
+_watch: ContextVar[_Watch] = ContextVar("watch")
 
 
 class AddressRefused(Exception):  # noqa: N818 - a verdict; no OSError, which urllib3 would take for a broken line
@@ -127,20 +187,17 @@ def check_address(address: str, *, insecure: bool) -> None:
         raise AddressRefused(f"The address {ip} is not public, so nothing is sent to it.")
 
 
-def _bounded(answer: requests.Response, started: float) -> bytes:
+def _bounded(answer: requests.Response) -> bytes:
     chunks, size = [], 0
     for chunk in answer.iter_content(65536):
         size += len(chunk)
         if size > _MAX_BYTES:
             raise HttpFailed(f"The answer is larger than {_MAX_BYTES // 2**20} MiB.")
-        if time.monotonic() - started > 2 * _READ_SECONDS:
-            raise HttpFailed("The answer came too slowly.")
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _why(error: requests.RequestException, url: str) -> str:
-    host = urlsplit(url).hostname
+def _why(error: requests.RequestException, host: str) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return f"The certificate of {host} can't be trusted."
     if isinstance(error, requests.exceptions.Timeout):
@@ -168,7 +225,14 @@ class _GuardedAdapter(HTTPAdapter):
 def _pool_class(pool: Any, connection: Any, *, insecure: bool) -> Any:
     class Guarded(connection):  # type: ignore[misc]
         def _new_conn(self) -> socket.socket:
-            return _connect(self, insecure=insecure)
+            made = _connect(self, insecure=insecure)
+            _watch.get().hold(made.fileno())
+            return made
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            if self.sock is not None:  # one from the pool
+                _watch.get().hold(self.sock.fileno())
+            super().request(*args, **kwargs)
 
     return type("GuardedPool", (pool,), {"ConnectionCls": Guarded})
 
@@ -181,6 +245,8 @@ def _connect(connection: Any, *, insecure: bool) -> socket.socket:
     except OSError as error:
         raise requests.exceptions.ConnectionError(f"{host} can't be found") from error
     for *_, address in found:
+        if _watch.get().over:
+            break
         try:
             check_address(str(address[0]), insecure=insecure)
             return create_connection((str(address[0]), port), connection.timeout)

@@ -1,4 +1,6 @@
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -104,6 +106,9 @@ def test_loopback_and_http_are_refused_unless_practising(strict, neighbour):
         "https://user:pw@example.org/",
         "x" * 9000,
         "",
+        "https://[1::2/",
+        f"https://{'a' * 64}.example/",
+        "https://a..b/",
     ],
 )
 def test_other_addresses_are_refused(practice, url):
@@ -143,3 +148,62 @@ def test_nobody_there_is_a_failure_to_try_again(practice):
     with pytest.raises(HttpFailed, match="can't be reached") as failed:
         practice.send(Get("http://127.0.0.1:9/"))
     assert not failed.value.permanent
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
+     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ids=["headers", "length", "until the end", "chunked"],
+)  # fmt: skip
+def test_who_sends_a_byte_now_and_then_is_given_up(practice, monkeypatch, head):
+    monkeypatch.setattr(http, "_TOTAL_SECONDS", 0.3)
+    rest = {b"": b"HTTP/1.1 204 No more\r\n\r\n"}.get(head, b"x" * 20)
+    if b"chunked" in head:
+        rest = b"00000000000000001\r\nx\r\n0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(65536)
+                try:
+                    line.sendall(head)
+                    for byte in rest:
+                        time.sleep(0.1)
+                        line.sendall(bytes([byte]))
+                except ConnectionError:
+                    pass
+
+        neighbour = threading.Thread(target=drip)
+        neighbour.start()
+        with pytest.raises(HttpFailed, match="too slowly") as failed:
+            practice.send(Get(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+        assert not failed.value.permanent
+        neighbour.join()
+
+
+def test_a_line_from_the_pool_is_watched_too(practice, monkeypatch):
+    monkeypatch.setattr(http, "_TOTAL_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer_then_drip() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(65536)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                line.recv(65536)
+                try:
+                    for byte in b"HTTP/1.1 204 No more\r\n\r\n":
+                        time.sleep(0.1)
+                        line.sendall(bytes([byte]))
+                except ConnectionError:
+                    pass
+
+        neighbour = threading.Thread(target=answer_then_drip)
+        neighbour.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert practice.send(Get(url)).status == 200
+        with pytest.raises(HttpFailed, match="too slowly"):
+            practice.send(Get(url))
+        neighbour.join()
