@@ -14,7 +14,7 @@ from sandbox.faults import MACHINE_PATHS, SERVICES
 
 _LOOPBACK = "http://127.0.0.1:* http://localhost:*"
 _POLICY = (
-    "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'; "
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none'; frame-ancestors 'self'; "
     f"form-action 'self' {_LOOPBACK}; frame-src 'self' {_LOOPBACK}"
 )
 

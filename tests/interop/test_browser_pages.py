@@ -1,0 +1,207 @@
+"""Every kind of page, wide and narrow, light and dark: readable by everyone, and quiet in the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.demo import Demo, eventually
+from tests.interop.browser import Desk, frame_of, inspect
+from tests.interop.person import answer, open_in_course, push, question, sign_in
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
+
+
+def go(desk: Desk, url: str, heading: str) -> None:
+    """Open a page, and inspect it once it shows what it should."""
+    desk.page.goto(url)
+    assert desk.page.get_by_role("heading", level=1).inner_text() == heading
+    inspect(desk.page)
+
+
+@pytest.fixture
+def administrator(demo: Demo, desks: Any) -> Desk:
+    desk: Desk = desks()
+    admin = demo.note["admin"]
+    desk.page.goto(demo.note["base_url"] + "/login?return_to=/admin")
+    desk.page.get_by_label("E-mail address").fill(admin["email"])
+    desk.page.get_by_label("Password").fill(admin["password"])
+    desk.page.get_by_role("button", name="Sign in").click()
+    return desk
+
+
+def test_pages_before_anyone_is_signed_in(demo: Demo, desks: Any):
+    desk, base = desks(), demo.note["base_url"]
+    go(desk, f"{base}/", "The door to learning at work")
+    go(desk, f"{base}/sso/signed-out", "You are signed out")
+    go(desk, f"{base}/lti/launch", "This address is for learning platforms")
+    go(desk, f"{base}/nothing/here", "Not found")
+    go(desk, f"{base}/admin", "Please sign in")
+
+    go(desk, f"{base}/learn", "Sign in")
+    desk.page.get_by_label("E-mail address").fill("ada@nowhere.example")
+    desk.page.get_by_role("button", name="Go on").click()
+    assert "No organization signs in here" in desk.page.get_by_role("alert").inner_text()
+    inspect(desk.page)
+
+    go(desk, f"{base}/login", "Sign in with a password")
+    desk.page.get_by_label("E-mail address").fill("admin@campus.example")
+    desk.page.get_by_label("Password").fill("a wrong one")
+    desk.page.get_by_role("button", name="Sign in").click()
+    desk.page.get_by_role("alert").wait_for()
+    inspect(desk.page)
+
+
+def test_a_choice_between_two_ways_of_signing_in(demo: Demo, desks: Any):
+    page = desks().page
+    other = demo.ostiary(
+        "connection", "add", "--tenant", demo.note["tenant"], "--kind", "oidc", "--name", "The other",
+        "--issuer", "https://idp.example", "--client-id", "a", "--client-secret", "b",
+    )  # fmt: skip
+    page.goto(demo.note["base_url"] + "/sso")
+    page.get_by_label("E-mail address").fill("ben@campus.example")
+    page.get_by_role("button", name="Go on").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Choose how to sign in"
+    inspect(page)
+    page.get_by_role("link", name="Campus").click()
+    assert page.url.startswith(demo.note["campus"]["idp"])
+    demo.ostiary("connection", "disable", other["id"])
+
+
+def test_pages_of_someone_who_learns(demo: Demo, desks: Any):
+    desk, base = desks(), demo.note["base_url"]
+    page = desk.page
+    push(page, demo, "Provision: Ben Carter")
+    sign_in(page, demo, "ben@campus.example")
+    page.get_by_role("heading", name="Your learning").wait_for()
+    inspect(page)
+    page.get_by_role("link", name="Look inside").click()
+    page.get_by_role("button", name="Start").wait_for()
+    inspect(page)
+    page.get_by_role("button", name="Start").click()
+
+    kinds: set[str] = set()
+    told: set[str] = set()
+    while page.locator("form#now input[name=decision]").count():
+        item = question(page)
+        kind = "number" if "numeric" in item else item["type"]
+        if kind not in kinds:
+            kinds.add(kind)
+            page.locator("details.why summary").click()
+            inspect(page)
+            _answer_what_can_not_be_scored(desk, kind)
+        right = len(told) != 1  # the second answer is a wrong one
+        answer(page, page, right=right)
+        verdict = page.locator("#verdict").inner_text()
+        if verdict not in told:
+            told.add(verdict)
+            inspect(page)
+    assert {"single_choice", "multiple_choice", "number"} <= kinds
+    assert {"Right", "Not right yet"} <= told
+    assert page.locator("#result").inner_text() == "Completed"
+    inspect(page)
+
+    page.get_by_role("button", name="Practise again").click()
+    page.get_by_role("heading", name="This practice round").wait_for()
+    inspect(page)
+    page.get_by_role("link", name="Back to your learning").click()
+    inspect(page)
+    go(desk, f"{base}/", "The door to learning at work")
+    go(desk, f"{base}/admin", "This was refused")
+    go(desk, f"{base}/learn/a/unknown", "Not found")
+
+
+def _answer_what_can_not_be_scored(desk: Desk, kind: str) -> None:
+    form = desk.page.locator("form#now")
+    if kind == "number":
+        form.get_by_role("textbox").fill("about twelve")
+    elif kind != "multiple_choice":
+        return  # the browser itself asks for an answer
+    form.get_by_role("button", name="Answer").click()
+    desk.page.get_by_role("alert").wait_for()
+    inspect(desk.page)
+
+
+def test_a_learner_who_needs_a_break(demo: Demo, desks: Any):
+    page = desks().page
+    push(page, demo, "Provision: Chen Wu")
+    shown = open_in_course(page, demo, "Chen")
+    while shown.locator("form#now input[name=decision]").count():
+        answer(page, shown, right=False)
+    assert shown.locator("#result").inner_text() == "Time for a break"
+    inspect(page, shown)
+
+
+def test_pages_inside_the_course(demo: Demo, desks: Any):
+    teacher, learner = desks().page, desks().page
+    shown = open_in_course(learner, demo, "Dora")
+    inspect(learner, shown)
+    answer(learner, shown)
+    inspect(learner, shown)
+    shown.get_by_role("link", name="Back to your course").click()
+    shown.get_by_role("heading", name="Back in the course").wait_for()
+
+    shown = open_in_course(teacher, demo, "Ines")
+    shown.get_by_role("row").filter(has_text="Dora Novak").wait_for()
+    inspect(teacher, shown)
+    shown.get_by_role("button", name="Try the activity yourself").click()
+    shown.get_by_role("heading", name="Question 1").wait_for()
+    inspect(teacher, shown)
+
+    # A link that names no activity: a learner is told so, a teacher chooses.
+    demo.control("PUT", "lms/links/unnamed", {"title": "To be chosen", "custom": {}})
+    lms, base = demo.note["campus"]["lms"], demo.note["base_url"]
+    learner.goto(f"{lms}/links/unnamed/view?as=dora")
+    shown = frame_of(learner, base)
+    shown.get_by_role("heading", name="No activity has been chosen yet").wait_for()
+    inspect(learner, shown)
+    teacher.goto(f"{lms}/links/unnamed/view?as=ines")
+    shown = frame_of(teacher, base)
+    shown.get_by_role("heading", name="Which activity does this link open?").wait_for()
+    inspect(teacher, shown)
+    shown.get_by_role("radio").first.check()
+    shown.get_by_role("button", name="Open this activity").click()
+    shown.get_by_role("button", name="Try the activity yourself").wait_for()
+    learner.goto(f"{lms}/links/unnamed/view?as=dora")
+    frame_of(learner, base).get_by_role("heading", name="Question").wait_for()
+
+
+def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
+    learner, page, base = desks().page, administrator.page, demo.note["base_url"]
+    for name in ("Overview", "People", "Platforms", "Sign-in", "Deliveries", "Record stores"):
+        page.get_by_role("navigation", name="Sections").get_by_role("link", name=name).click()
+        assert page.get_by_role("heading", level=1).inner_text() == name
+        inspect(page)
+
+    push(learner, demo, "Provision: Emil Berg")
+    shown = open_in_course(learner, demo, "Emil")
+    demo.control("PUT", "faults/lms", {"fail_next": 99, "status": 400, "only": "/lms/api/"})
+    answer(learner, shown)
+    eventually(lambda: any(row["status"] == "dead" for row in demo.ostiary(
+        "outbox", "list", "--tenant", demo.note["tenant"])))  # fmt: skip
+    demo.control("PUT", "faults/lms", {})
+    go(administrator, f"{base}/admin/outbox", "Deliveries")
+    page.get_by_role("button", name="Try again").first.click()
+    assert "for another try" in page.get_by_role("status").inner_text()
+    inspect(page)
+    go(administrator, f"{base}/admin/outbox?show=all", "Deliveries")
+    go(administrator, f"{base}/admin", "Overview")
+
+    page.get_by_label("Name or e-mail address").fill("emil")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("link", name="Emil Berg").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Emil Berg"
+    inspect(page)
+    page.get_by_role("button", name="End all sessions and launches").click()
+    assert "ended" in page.get_by_role("status").inner_text()
+    inspect(page)
+    learner.reload()
+    go(administrator, f"{base}/admin/people?q=nobody+has+this+name", "People")
+
+
+def test_pages_of_the_campus(demo: Demo, desks: Any):
+    desk = desks()
+    for path in ("/", "/idp/", "/lms/", "/lms/gradebook", "/lrs/", "/nothing"):
+        desk.page.goto(demo.note["campus"]["lms"].removesuffix("/lms") + path)
+        inspect(desk.page)
