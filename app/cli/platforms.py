@@ -12,6 +12,11 @@ from app.kernel.clock import iso
 from app.store.platforms import Deployed, Platform
 from lti.registration import Registration
 
+anonymous_option = click.option(
+    "--allow-anonymous", "anonymous", is_flag=True,
+    help="Also launches of this deployment that name no user; each is a person of its own.",
+)  # fmt: skip
+
 
 @click.group()
 def platform() -> None:
@@ -33,18 +38,23 @@ def platform() -> None:
     help="How its people are joined to those known here: by nothing, by lis.person_sourcedid and "
     "SCIM's externalId, or by e-mail inside a verified domain.",
 )  # fmt: skip
+@anonymous_option
 @json_option
 def add(
     *, slug: str | None, name: str, issuer: str, client_id: str, deployment_id: str | None,
     auth_url: str, token_url: str, jwks_url: str, token_audience: str | None, link_by: str,
-    as_json: bool,
+    anonymous: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Register a platform. It works at once, for a tenant's deployment given here."""
+    if anonymous and not (slug and deployment_id):
+        raise click.UsageError("--allow-anonymous needs --tenant and --deployment-id.")
     deps = ready()
     registration = Registration(
         deps.ids.new(), issuer, client_id, auth_url, token_url, jwks_url, token_audience
     )
-    made, ours = platforms.add(deps, slug, name, registration, deployment_id, link_by)
+    made, ours = platforms.add(
+        deps, slug, name, registration, deployment_id, link_by, anonymous=anonymous
+    )
     show({
         "id": made, "login_url": ours.login_url, "launch_url": ours.launch_url,
         "jwks_url": ours.jwks_url,
@@ -73,11 +83,16 @@ def enable(platform_id: str, as_json: bool) -> None:
 @click.argument("platform_id")
 @click.option("--deployment-id", required=True)
 @click.option("--tenant", "slug", help="Into which tenant; a tenant's own platform needs none.")
+@anonymous_option
 @json_option
-def approve(platform_id: str, deployment_id: str, slug: str | None, as_json: bool) -> None:
+def approve(
+    platform_id: str, deployment_id: str, slug: str | None, anonymous: bool, as_json: bool
+) -> None:
     """Let a deployment's launches into a tenant, whether it waits or is still to come."""
-    into = platforms.approve(ready(), platform_id, deployment_id, slug)
-    show({"id": platform_id, "deployment_id": deployment_id, "tenant": into.slug}, as_json=as_json)
+    into = platforms.approve(ready(), platform_id, deployment_id, slug, anonymous=anonymous)
+    show({
+        "id": platform_id, "deployment_id": deployment_id, "tenant": into.slug, "anonymous": anonymous,
+    }, as_json=as_json)  # fmt: skip
 
 
 @platform.command("list")
@@ -100,7 +115,7 @@ def _row(one: Platform, deployments: list[Deployed]) -> dict[str, Any]:
         "deployments": [
             {
                 "deployment_id": of.deployment_id, "approved": of.approved_at is not None,
-                "first_seen": iso(of.first_seen_at),
+                "anonymous": of.anonymous, "first_seen": iso(of.first_seen_at),
             }
             for of in deployments
         ],

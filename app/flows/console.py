@@ -81,7 +81,8 @@ def approve_deployment(
             raise NotFound("There is no such deployment.")
         name, now = waiting[0].deployment_id, deps.clock()
         platforms.approve(
-            system, deployment_row, registration_id, name, session.tenant.id, now
+            system, deployment_row, registration_id, name, session.tenant.id, now,
+            anonymous=waiting[0].anonymous,
         )  # fmt: skip
         audit.record(
             system.within(session.tenant.id), deps.ids.new(), now, session.person.id,

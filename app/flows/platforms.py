@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from app.deps import Deps
 from app.flows import lti_login, rings, tenancy
@@ -27,12 +28,12 @@ class Addresses:
 
 def add(
     deps: Deps, slug: str | None, name: str, registration: Registration, deployment_id: str | None,
-    link_by: str = "none",
+    link_by: str = "none", *, anonymous: bool = False,
 ) -> tuple[str, Addresses]:  # fmt: skip
     """Register a platform for a tenant, or for the operator without one; returns (id, addresses).
 
-    `registration.id` is drawn here. A tenant's deployment works at once; the operator's each wait
-    for their approval. Raises Invalid, Conflict and lti's BadRegistration.
+    A tenant's deployment works at once, `anonymous` also for launches that name no user; the
+    operator's each wait for their approval. Raises Invalid, Conflict and lti's BadRegistration.
     """
     if link_by not in LINK_BY or not 1 <= len(name.strip()) <= MAX_ID_LENGTH:
         raise Invalid("A platform needs a name, and a rule of none, sourcedid or email.")
@@ -48,7 +49,7 @@ def add(
         else:
             _audit(deps, system, owner, "platform.added", registration.id)
         if deployment_id is not None:
-            _let_in(deps, system, registration.id, deployment_id, owner)
+            _let_in(deps, system, registration.id, deployment_id, owner, anonymous=anonymous)
     return registration.id, addresses(deps, made)
 
 
@@ -70,9 +71,12 @@ def enable(deps: Deps, registration_id: str, *, enabled: bool) -> None:
             _audit(deps, system, platform.owner, action, registration_id)
 
 
-def approve(deps: Deps, registration_id: str, deployment_id: str, slug: str | None) -> Tenant:
+def approve(
+    deps: Deps, registration_id: str, deployment_id: str, slug: str | None, *, anonymous: bool = False
+) -> Tenant:  # fmt: skip
     """Let a deployment's launches into a tenant; a tenant's own platform leads into no other.
 
+    `anonymous` lets launches in that name no user; approved again without it, they stay outside.
     Raises NotFound, Invalid and Conflict (approved into another tenant).
     """
     named = tenancy.of_slug(deps, slug) if slug else None
@@ -86,7 +90,7 @@ def approve(deps: Deps, registration_id: str, deployment_id: str, slug: str | No
         known = platforms.deployed(system, registration_id, deployment_id)
         if known is not None and known.tenant_id not in {None, into.id}:
             raise Conflict("This deployment is approved into another tenant.")
-        _let_in(deps, system, registration_id, deployment_id, into)
+        _let_in(deps, system, registration_id, deployment_id, into, anonymous=anonymous)
     return into
 
 
@@ -99,7 +103,8 @@ def listed(deps: Deps, slug: str | None) -> list[tuple[Platform, list[Deployed]]
 
 
 def _let_in(
-    deps: Deps, system: System, registration_id: str, deployment_id: str, into: Tenant | None
+    deps: Deps, system: System, registration_id: str, deployment_id: str, into: Tenant | None,
+    *, anonymous: bool,
 ) -> None:  # fmt: skip
     if not 1 <= len(deployment_id) <= MAX_ID_LENGTH or not deployment_id.isprintable():
         raise Invalid("A deployment id has 1 to 255 characters.")
@@ -107,12 +112,17 @@ def _let_in(
     if into is None:
         platforms.wait(system, row_id, registration_id, deployment_id, now)
         return
-    platforms.approve(system, row_id, registration_id, deployment_id, into.id, now)
-    _audit(deps, system, into, "deployment.approved", registration_id, deployment=deployment_id)
+    platforms.approve(
+        system, row_id, registration_id, deployment_id, into.id, now, anonymous=anonymous
+    )
+    _audit(
+        deps, system, into, "deployment.approved", registration_id,
+        deployment=deployment_id, anonymous=anonymous,
+    )  # fmt: skip
 
 
 def _audit(
-    deps: Deps, system: System, tenant: Tenant, action: str, subject: str, **detail: str
+    deps: Deps, system: System, tenant: Tenant, action: str, subject: str, **detail: Any
 ) -> None:  # fmt: skip
     tx = system.within(tenant.id)
     audit.record(tx, deps.ids.new(), deps.clock(), "operator", action, subject, **detail)

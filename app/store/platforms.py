@@ -132,17 +132,21 @@ def wait(
 
 
 def approve(
-    system: System, row_id: str, registration_id: str, deployment_id: str, into: TenantId, now: datetime
+    system: System, row_id: str, registration_id: str, deployment_id: str, into: TenantId, now: datetime,
+    *, anonymous: bool = False,
 ) -> None:  # fmt: skip
-    """Let a deployment's launches into a tenant, whether it waited or is not yet known."""
+    """Let a deployment's launches into a tenant, whether it waited or is not yet known.
+
+    `anonymous` also those that name no user.
+    """
     known = system.conn.execute(_of(registration_id, deployment_id)).first()
     if known is not None:
         change = update(deployment).where(deployment.c.id == known.id)
-        system.conn.execute(change.values(tenant_id=into, approved_at=now))
+        system.conn.execute(change.values(tenant_id=into, anonymous=anonymous, approved_at=now))
         return
     system.conn.execute(insert(deployment).values(
         id=row_id, registration_id=registration_id, deployment_id=deployment_id, tenant_id=into,
-        anonymous=False, first_seen_at=now, approved_at=now,
+        anonymous=anonymous, first_seen_at=now, approved_at=now,
     ))  # fmt: skip
 
 

@@ -158,12 +158,14 @@ def test_someone_who_left_is_refused_and_never_made_anew(deps, tenant, http, cha
 def test_an_anonymous_launch_needs_a_deployment_that_allows_it(lms, deps, tenant):
     with pytest.raises(LaunchRefused):
         enter(lms, sub=ABSENT)
-    with deps.db.system(write=True) as system:
-        system.conn.execute(text("UPDATE deployment SET anonymous = true"))
+    platforms.approve(deps, lms.id, "dep-1", None, anonymous=True)
     nameless = {name: ABSENT for name in ("sub", "name", "given_name", "family_name", "email")}  # noqa: C420
     one, other = enter(lms, **nameless), enter(lms, **nameless)
     assert one.person_id != other.person_id
     assert standing(deps, one).user_id is None
+    platforms.approve(deps, lms.id, "dep-1", None)
+    with pytest.raises(LaunchRefused):
+        enter(lms, **nameless)
 
 
 # What it writes

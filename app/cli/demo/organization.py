@@ -114,7 +114,7 @@ def _register_platform(deps: Deps, memory: Memory, lms: str) -> None:
     if memory.get("platform") == lms:
         return
     registration = Registration(
-        id="", issuer=lms, client_id=_CLIENT,
+        id=deps.ids.new(), issuer=lms, client_id=_CLIENT,
         auth_login_url=f"{lms}/auth", auth_token_url=f"{lms}/token", jwks_url=f"{lms}/jwks",
     )  # fmt: skip
     platforms.add(deps, SLUG, "Campus LMS", registration, _DEPLOYMENT, "sourcedid")
