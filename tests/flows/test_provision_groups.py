@@ -1,0 +1,114 @@
+"""Groups and their members, over provisioning."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.flows import provision
+from app.flows.provision_act import Client
+from scim.errors import InvalidValue
+from scim.schemas import GROUP
+from tests.provisioning import Desk, ids, refs
+
+
+@pytest.fixture
+def desk(deps, tenant):
+    return Desk(deps, Client(tenant.id, "default"))
+
+
+@pytest.fixture
+def crowd(desk):
+    return [desk.create(userName=f"u{n}", displayName=f"U {n}")["id"] for n in range(6)]
+
+
+def test_members_and_groups_show_each_other(desk, deps, crowd):
+    inner = desk.create(GROUP, displayName="Inner")["id"]
+    made = desk.create(GROUP, displayName="All", members=refs(crowd[0], inner))
+    root = f"{deps.settings.base_url}/scim/v2"
+    shown = sorted(
+        desk.get(made["id"], GROUP)["members"], key=lambda one: one["type"], reverse=True
+    )
+    assert shown == [
+        {"value": crowd[0], "$ref": f"{root}/Users/{crowd[0]}", "type": "User", "display": "U 0"},
+        {"value": inner, "$ref": f"{root}/Groups/{inner}", "type": "Group", "display": "Inner"},
+    ]
+    assert desk.get(crowd[0])["groups"] == [
+        {
+            "value": made["id"],
+            "$ref": f"{root}/Groups/{made['id']}",
+            "type": "direct",
+            "display": "All",
+        }
+    ]
+    assert "groups" not in desk.get(inner, GROUP)
+
+
+def test_membership_is_changed_as_a_set(desk, crowd):
+    a, b, c, d, *_ = crowd
+    key = desk.create(GROUP, displayName="G", members=refs(a, b))["id"]
+
+    def patch(*operations):
+        return ids(desk.patch(key, *operations, of=GROUP))
+
+    assert patch({"op": "add", "path": "members", "value": refs(b, c)}) == {a, b, c}
+    assert patch({"op": "Remove", "path": "members", "value": [{"$ref": None, "value": a}]}) == {
+        b,
+        c,
+    }
+    assert patch({"op": "remove", "path": f'members[value eq "{b}"]'}) == {c}
+    assert patch(
+        {"op": "remove", "path": "members", "value": refs(c)}, {"op": "add", "path": "members", "value": refs(d)}
+    ) == {d}  # fmt: skip
+    assert patch({"op": "replace", "value": {"id": key, "displayName": "H"}}) == {d}
+    assert patch({"op": "replace", "path": "members", "value": refs(a, d)}) == {a, d}
+    assert patch({"op": "replace", "path": "members", "value": []}) == set()
+    assert ids(desk.put(key, GROUP, displayName="H", members=refs(b))) == {b}
+    assert ids(desk.put(key, GROUP, displayName="H")) == {b}
+    assert ids(desk.put(key, GROUP, displayName="H", members=[])) == set()
+
+
+def test_a_membership_that_stays_keeps_its_beginning_and_its_version(desk, deps, clock, crowd):
+    key = desk.create(GROUP, displayName="G", members=refs(*crowd[:2]))["id"]
+    clock.move(days=1)
+    desk.patch(key, {"op": "add", "path": "members", "value": refs(crowd[0])}, of=GROUP)
+    desk.put(key, GROUP, displayName="G", members=refs(*crowd[:2]))
+    assert desk.get(key, GROUP)["meta"]["version"] == 'W/"1"'
+    desk.patch(key, {"op": "replace", "path": "members", "value": refs(*crowd[:3])}, of=GROUP)
+    assert desk.get(key, GROUP)["meta"]["version"] == 'W/"2"'
+    assert desk.log(key)[0] == ("group.changed", {"request": "PATCH", "added": 1, "removed": 0})
+
+
+def test_a_member_whom_nobody_knows_is_refused_and_nothing_stays(desk, deps, other_tenant, crowd):
+    foreign = Desk(deps, Client(other_tenant.id, "default")).create(userName="u0")["id"]
+    for stranger in (foreign, "nobody", "x" * 255):
+        with pytest.raises(InvalidValue):
+            desk.create(GROUP, displayName="G", members=refs(crowd[0], stranger))
+    assert desk.total(of=GROUP) == 0
+    assert desk.total("groups pr") == 0
+    key = desk.create(GROUP, displayName="G")["id"]
+    with pytest.raises(InvalidValue):
+        desk.patch(key, {"op": "add", "path": "members", "value": refs(key)}, of=GROUP)
+    assert desk.patch(key, {"op": "remove", "path": "members", "value": refs("nobody")}, of=GROUP)
+
+
+def test_who_is_deleted_is_in_no_group_and_a_deleted_group_has_nobody(desk, crowd):
+    key = desk.create(GROUP, displayName="G", members=refs(*crowd))["id"]
+    desk.delete(crowd[0])
+    assert ids(desk.get(key, GROUP)) == set(crowd[1:])
+    desk.delete(key, GROUP)
+    assert "groups" not in desk.get(crowd[1])
+    assert desk.total("groups pr") == 0
+
+
+def test_a_thousand_members_are_one_change(desk, deps):
+    bodies = [{"userName": f"m{n:04d}"} for n in range(1000)]
+    assert provision.create_many(deps, desk.client.tenant, desk.client.name, bodies) == 1000
+    found = [
+        one["id"]
+        for start in range(1, 1001, 200)
+        for one in desk.found(startIndex=start)["Resources"]
+    ]
+    key = desk.create(GROUP, displayName="G", members=refs(*found[:500]))["id"]
+    desk.patch(key, {"op": "replace", "path": "members", "value": refs(*found[1:])}, of=GROUP)
+    assert ids(desk.get(key, GROUP)) == set(found[1:])
+    assert desk.log(key)[0][1] == {"request": "PATCH", "added": 500, "removed": 1}

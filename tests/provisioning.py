@@ -1,0 +1,83 @@
+"""A provisioning client for tests, and whom it meets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.flows import provision
+from app.kernel.person import Person, told
+from app.store import audit, people, sessions
+from scim.represent import EVERYTHING
+from scim.schemas import USER
+
+ADA = {"userName": "ada@x.example", "externalId": "e-1", "name": {"givenName": "Ada"}}
+
+
+class Desk:
+    """A provisioning client's verbs, shortly."""
+
+    def __init__(self, deps, client):
+        self.deps, self.client = deps, client
+
+    def create(self, of=USER, **body):
+        return provision.create(self.deps, self.client, of, body, EVERYTHING).document
+
+    def get(self, key, of=USER):
+        return provision.get(self.deps, self.client, of, key, EVERYTHING).document
+
+    def patch(self, key, *operations, of=USER, if_match=None):
+        body = {"Operations": list(operations)}
+        done = provision.patch(self.deps, self.client, of, key, body, if_match, EVERYTHING)
+        return done.document
+
+    def put(self, key, of=USER, if_match=None, **body):
+        done = provision.replace(self.deps, self.client, of, key, body, if_match, EVERYTHING)
+        return done.document
+
+    def delete(self, key, of=USER, if_match=None):
+        provision.delete(self.deps, self.client, of, key, if_match)
+
+    def found(self, text=None, of=USER, **more):
+        asked = more if text is None else more | {"filter": text}
+        return provision.search(self.deps, self.client, of, asked)
+
+    def total(self, text=None, of=USER):
+        return self.found(text, of, count=0)["totalResults"]
+
+    def as_client(self, name):
+        return Desk(self.deps, replace(self.client, name=name))
+
+    def person(self, key):
+        with self.deps.db.read(self.client.tenant) as read:
+            return people.get(read, key)
+
+    def log(self, key):
+        with self.deps.db.read(self.client.tenant) as read:
+            return [(one["action"], one["detail"]) for one in audit.about(read, key)]
+
+
+def off(value="False"):
+    return {"op": "Replace", "path": "active", "value": value}
+
+
+def ids(document):
+    return {one["value"] for one in document.get("members", ())}
+
+
+def refs(*keys):
+    return [{"value": key} for key in keys]
+
+
+def arrived_by(source, deps, tenant, name):
+    """A person whom a sign-in or a launch made."""
+    made = told(
+        Person(deps.ids.new()), {"user_name": name, "given_name": "A."}, source, deps.clock()
+    )
+    with deps.db.tx(tenant.id) as tx:
+        people.add(tx, made, deps.clock())
+    return made.id
+
+
+def standing(deps, presented):
+    with deps.db.read(presented.tenant) as read:
+        return sessions.standing(read, presented, deps.clock()) is not None
