@@ -14,6 +14,10 @@ from flask import Flask, Response, g, request
 from app.web import metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# By default a traceback lists each frame's local variables: passwords, tokens, keys.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def configure(level: str) -> None:
@@ -26,7 +30,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -47,7 +51,7 @@ def configure(level: str) -> None:
 
 def install(app: Flask) -> None:
     """Log every request once it is answered."""
-    configure(_level(app))
+    configure(app.extensions["ostiary"].settings.log_level)
     log = structlog.get_logger("ostiary.web")
 
     @app.before_request
@@ -68,8 +72,3 @@ def install(app: Flask) -> None:
             **g.get("log_fields", {}),
         )  # fmt: skip
         return response
-
-
-def _level(app: Flask) -> str:
-
-    return str(app.extensions["ostiary"].settings.log_level)
