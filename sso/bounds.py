@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from keys.strict_json import StrictJsonError, parse_object
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sso.errors import SignInRefused
+from sso.errors import SignInRefused
 
 MAX_URL = 2_000
 MAX_IDENTIFIER = 255  # OpenID Connect Core 1.0 §2: sub has at most 255 characters

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NewType
+from datetime import datetime
+from typing import NewType
 
-from sso.discovery import require_ready
+from sso.connection import OidcConnection
+from sso.discovery import Discovery, require_ready
 from sso.errors import (
     BrowserMismatch,
     CallbackRefused,
@@ -15,14 +18,7 @@ from sso.errors import (
     StateExpired,
     StateInvalid,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from sso.connection import OidcConnection
-    from sso.discovery import Discovery
-    from sso.state import SignInState
+from sso.state import SignInState
 
 AuthorizationCode = NewType("AuthorizationCode", str)
 """A code that came with a good state from the right provider; worth redeeming once."""

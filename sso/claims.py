@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from sso.assertion import Assertion, VerifiedAssertion
 from sso.bounds import json_answer, strings, text
+from sso.connection import OidcConnection
 from sso.errors import TokenInvalid, UserinfoInvalid
 from sso.id_token import IdTokenClaims
 from sso.linking import email_address
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sso.connection import OidcConnection
-    from sso.state import SignInState
+from sso.state import SignInState
 
 MAX_USERINFO_BYTES = 256_000
 MAX_GROUPS = 500

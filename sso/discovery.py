@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from keys import jwk
 from keys.errors import BadKey
 from sso.bounds import endpoint, json_object, strings
+from sso.connection import OidcConnection
 from sso.errors import ConnectionInvalid, DiscoveryInvalid, IssuerMismatch
-
-if TYPE_CHECKING:
-    from sso.connection import OidcConnection
 
 MAX_METADATA_BYTES = 256_000
 ALGORITHMS = ("RS256", "PS256", "ES256")

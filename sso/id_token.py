@@ -5,12 +5,15 @@ behind `sso.oidc` leaves to its caller.
 from __future__ import annotations
 
 import hmac
-from datetime import timedelta
-from typing import TYPE_CHECKING, NewType
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import NewType
 
 from keys import errors as keys_errors
 from keys import jwt
+from keys.jwk import KeySet
 from sso.bounds import text
+from sso.discovery import Discovery
 from sso.errors import (
     AlgorithmRefused,
     AudienceMismatch,
@@ -20,14 +23,7 @@ from sso.errors import (
     TokenExpired,
     TokenInvalid,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from datetime import datetime
-
-    from keys.jwk import KeySet
-    from sso.discovery import Discovery
-    from sso.state import SignInState
+from sso.state import SignInState
 
 LEEWAY = timedelta(seconds=30)
 

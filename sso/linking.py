@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from sso.assertion import VerifiedAssertion
 from sso.connection import LinkBy
-
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
-    from sso.assertion import VerifiedAssertion
 
 MAX_EMAIL = 254  # RFC 5321 §4.5.3.1.3
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, NewType
+from datetime import datetime, timedelta
+from typing import NewType
 
+from keys.jwk import KeySet
 from sso.bounds import text
-from sso.connection import SubjectClaim
-from sso.discovery import require_ready
+from sso.connection import OidcConnection, SubjectClaim
+from sso.discovery import Discovery, require_ready
 from sso.errors import TokenInvalid
 from sso.id_token import LEEWAY, check_audience, check_issuer, verified_claims
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from keys.jwk import KeySet
-    from sso.connection import OidcConnection
-    from sso.discovery import Discovery
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 MAX_LOGOUT_AGE = timedelta(minutes=5)

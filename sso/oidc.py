@@ -7,7 +7,8 @@ comes back: `parse_callback` → `authorization_code` → `token_request` → `p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime
+from typing import Literal
 from urllib.parse import quote_plus
 
 from authlib.common.urls import add_params_to_uri
@@ -20,8 +21,11 @@ from authlib.oidc.discovery import get_well_known_url
 from joserfc.errors import JoseError
 
 from keys import jwt
+from keys.jwk import KeySet
 from sso.bounds import text
-from sso.discovery import require_ready
+from sso.callback import AuthorizationCode
+from sso.connection import OidcConnection
+from sso.discovery import Discovery, require_ready
 from sso.errors import TokenInvalid
 from sso.id_token import (
     LEEWAY,
@@ -33,16 +37,8 @@ from sso.id_token import (
     verified_claims,
 )
 from sso.request import HttpRequest
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from keys.jwk import KeySet
-    from sso.callback import AuthorizationCode
-    from sso.connection import OidcConnection
-    from sso.discovery import Discovery
-    from sso.state import SignInState
-    from sso.token_response import TokenResponse
+from sso.state import SignInState
+from sso.token_response import TokenResponse
 
 SCOPE = "openid profile email"
 _JSON = {"Accept": "application/json"}
