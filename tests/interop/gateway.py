@@ -50,12 +50,12 @@ class Gateway:
 
     def __init__(self, directory: Path, tenant: str = "acme", **environ: str) -> None:
         self.directory, self.tenant = directory, tenant
-        port = free_port()
-        self.base_url = environ.get("OSTIARY_BASE_URL", f"http://127.0.0.1:{port}")
+        self.port = free_port()
+        self.base_url = environ.get("OSTIARY_BASE_URL", f"http://127.0.0.1:{self.port}")
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")},
             "OSTIARY_BASE_URL": self.base_url,
-            "OSTIARY_BIND": f"127.0.0.1:{port}",
+            "OSTIARY_BIND": f"127.0.0.1:{self.port}",
             "OSTIARY_DATABASE_URL": f"sqlite:///{directory}/ostiary.db",
             "OSTIARY_INSECURE_NEIGHBOURS": "true",
             "OSTIARY_LOG_LEVEL": "info",
@@ -67,9 +67,8 @@ class Gateway:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "app", "serve"]
-        self.process = Process(
-            command, self._environ, self.directory / "gateway.log", f"{self.base_url}/readyz"
-        )
+        ready = f"http://127.0.0.1:{self.port}/readyz"
+        self.process = Process(command, self._environ, self.directory / "gateway.log", ready)
 
     def stop(self) -> None:
         assert self.process.stop() == 0, self.process.log()
