@@ -133,7 +133,9 @@ def _begun(engine: Engine, gate: AbstractContextManager[None]) -> Iterator[Conne
 
 
 def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
-    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=15)
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=15, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def connect(dbapi: Any, _record: Any) -> None:
@@ -162,5 +164,7 @@ def _postgres(url: URL, pool_size: int) -> Engine:
         max_overflow=pool_size,
         pool_timeout=15,
         pool_pre_ping=False,
+        # An error's text goes to the log, and values are people's data.
+        hide_parameters=True,
         connect_args={"options": "-c synchronous_commit=on -c TimeZone=UTC", "connect_timeout": 5},
     )

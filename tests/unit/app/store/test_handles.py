@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.http import Http
+from app.kernel.errors import Unavailable
 from app.kernel.person import Person
 from app.store import once, people
 from tests.conftest import new_tenant
@@ -21,6 +22,16 @@ def test_a_write_is_seen_after_its_commit_and_not_after_a_failure(deps, tenant):
     with deps.db.read(tenant.id) as read:
         assert people.by_user_name(read, "ADA").id == someone.id
         assert people.by_user_name(read, "bob") is None
+
+
+def test_what_goes_wrong_in_the_database_is_told_without_the_values(deps, tenant):
+    db = deps.db
+    for handle in (db.system(), db.system(write=True), db.read(tenant.id), db.tx(tenant.id)):
+        with pytest.raises((DBAPIError, Unavailable)) as error, handle as opened:
+            opened.conn.execute(text("SELECT * FROM nowhere WHERE x = :x"), {"x": "a secret"})
+        told = f"{error.value} {error.value.__cause__}"
+        assert "nowhere" in told
+        assert "a secret" not in told
 
 
 def test_one_tenant_cannot_read_anothers_person_by_id(deps, tenant, other_tenant):

@@ -164,6 +164,20 @@ def test_no_secret_gets_into_a_log(client, token, tenant, logged):
         assert secret not in told
 
 
+def test_a_traceback_is_logged_without_the_values_in_its_frames(app, monkeypatch, logged):
+    def fail():
+        password = "hunter" + "two"
+        raise ZeroDivisionError(len(password))
+
+    monkeypatch.setitem(app.view_functions, "pages.front", fail)
+    app.testing = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    assert app.test_client().get("/").status_code == 500
+    told = logged()
+    assert "ZeroDivisionError" in told
+    assert "huntertwo" not in told
+
+
 def test_alive_and_ready(client, monkeypatch):
     assert client.get("/healthz").json == {"status": "ok"}
     assert client.get("/readyz").json == {"status": "ready"}
