@@ -20,6 +20,7 @@ from app.store.statements import Stored
 
 SECRET = "destination"  # noqa: S105 - the name of a purpose
 _VERSION = "1.0.3"
+_DAY = 86_400.0
 _LATER = {401, 403, 404, 405, 408, 425, 429}
 """Refusals that a person mends at the other side: the statements are not at fault, so they wait."""
 
@@ -87,8 +88,13 @@ def _meaning(response: Response) -> Outcome:
     status = response.status
     if status in {200, 204}:
         return Outcome("delivered", status=status)
-    said = f"The record store answered {status}: {response.body[:200].decode(errors='replace')}"
+    words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
+    said = f"The record store answered {status}: {words}"
     if 400 <= status < 500 and status not in _LATER:  # noqa: PLR2004 - HTTP's own ranges
         return Outcome("refused", said, status)
-    after = response.headers.get("Retry-After", "")
-    return Outcome("later", said, status, float(after) if after.isdigit() else None)
+    return Outcome("later", said, status, _seconds(response.headers.get("Retry-After", "")))
+
+
+def _seconds(after: str) -> float | None:
+    """Read a Retry-After in seconds (RFC 9110 §10.2.3); a day is the longest that anyone waits."""
+    return min(float(after), _DAY) if after.isascii() and after.isdigit() else None

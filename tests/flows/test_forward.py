@@ -21,6 +21,7 @@ class RecordStore(ThreadingHTTPServer):
         self.arrived: list[str] = []
         self.batches: list[int] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
+        self.words = b"[]"
         self.refuses: set[str] = set()
         self.url = f"http://127.0.0.1:{self.server_port}/xapi"
 
@@ -42,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(b"[]")
+        self.wfile.write(self.server.words)
 
     def log_message(self, *_):
         pass
@@ -188,3 +189,20 @@ def test_a_transaction_still_open_holds_back_what_came_after_it(
     Worker(deps).run_until_idle()
     assert record_store.arrived[0] == first["id"]
     assert len(record_store.arrived) == 2
+
+
+@pytest.mark.parametrize("after", ["\u00b2", "9" * 400, "99999999999999999", "-1", "soon", "1e9"])
+def test_an_answer_that_makes_no_sense_is_one_to_try_again(
+    deps, tenant, record_store, destination, clock, after
+):
+    said = say(deps, tenant)
+    record_store.answers = [(503, {"Retry-After": after})]
+    record_store.words = b"\0\xff\x1b[31m out of order"
+    Worker(deps).run_until_idle()
+    (behind,) = backlog(deps, tenant)
+    assert behind["attempts"] == 1
+    assert behind["last_error"].endswith("[31m out of order")
+    assert behind["last_error"].isprintable()
+    clock.move(days=1, seconds=1)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
