@@ -73,6 +73,8 @@ def by_email(read: Read, email: str) -> Person | None:
 def matching(read: Read, attribute: str, value: str) -> list[Person]:
     """Return whom a SCIM attribute's value means: userName, externalId or email.
 
+    An address that only a launch has told counts for nobody: a course lets people write what they like,
+    and whoever wrote another's would be joined by them.
     Live people where there are any, else deleted ones, so that a caller can refuse to make someone anew.
     """
     statement = _where(read)
@@ -80,7 +82,10 @@ def matching(read: Read, attribute: str, value: str) -> list[Person]:
         case "userName":
             statement = statement.where(person.c.user_name_folded == fold(value))
         case "email":
-            statement = statement.where(person.c.email_folded == fold(value))
+            said_by = person.c.sources[("email", "source")].as_string()
+            statement = statement.where(
+                person.c.email_folded == fold(value), said_by.is_distinct_from("lti")
+            )
         case "externalId":
             statement = statement.join(
                 external_id,
