@@ -105,6 +105,8 @@ def set_password(deps: Deps, slug: str, email: str, password: str) -> Person:
         if known is None:
             raise NotFound("There is no local account with this address.")
         person = known[1]
+        # Held, so that a sign-in with the old password comes wholly before, and ends, or after.
+        people.lock(tx, person.id)
         passwords.put(tx, person.id, hashed, now)
         sessions.end_all(tx, person.id, "password changed", now)
         once.forget(tx, _tries(email.strip()))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from app.flows import local, tenancy
+from app.kernel import credential
 from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
 from app.kernel.person import Person
-from app.store import passwords, people
+from app.store import passwords, people, sessions
 from tests.flows.conftest import hidden
 from tests.flows.test_signin import who
 
@@ -183,6 +186,25 @@ def test_a_new_password_ends_the_sessions_and_the_old_password(deps, gateway, ad
     assert who(browser) == 401
     assert sign_in(gateway()).status_code == 403
     assert sign_in(gateway(), password="another long password").status_code == 303
+
+
+def test_a_new_password_ends_a_session_that_the_old_one_is_just_beginning(
+    deps, tenant, administrator
+):
+    now = deps.clock()
+    change = threading.Thread(
+        target=local.set_password, args=(deps, "acme", EMAIL, "another long password")
+    )
+    with deps.db.tx(tenant.id) as tx:
+        people.lock(tx, administrator.id)
+        session, secret = deps.ids.new(), deps.ids.secret()
+        sessions.add(tx, session, administrator.id, secret, "local", now, now + timedelta(hours=1))
+        change.start()
+        change.join(1)  # as far as it gets: it must wait for us
+    change.join()
+    presented = credential.parse("", credential.mint("", tenant.id, session, secret))
+    with deps.db.read(tenant.id) as read:
+        assert sessions.standing(read, presented, now) is None
 
 
 def test_the_password_is_kept_as_a_salted_hash(deps, tenant, administrator):
