@@ -51,8 +51,10 @@ def signing_key(deps: Deps, owner: str) -> SigningKey:
 
 
 def _stored(deps: Deps, owner: str) -> Sequence[StoredKey]:
-    with deps.db.system() as system:
-        found = signing_keys.of_owner(system, owner)
+    found: Sequence[StoredKey] = ()
+    if owner.isprintable():  # PostgreSQL takes no NUL, and the name comes out of an address
+        with deps.db.system() as system:
+            found = signing_keys.of_owner(system, owner)
     if not found:
         raise NotFound("There are no keys under this name.")
     return found

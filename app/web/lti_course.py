@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -33,6 +35,7 @@ def choose(launch_id: str) -> AnyResponse:
     launch = guard.launched(launch_id)
     guard.check_csrf(launch.id)
     deps = here.deps()
-    launching.pick(deps, launch, request.form.get("activity", "")[:64], deps.clock())
+    picked = request.form.get("activity", type=UUID)
+    launching.pick(deps, launch, str(picked or ""), deps.clock())
     # Without a cookie the form goes on as it is, with the launch token in it.
     return redirect(f"/learn/{launch.public_id}", 303 if guard.known_browser() else 307)

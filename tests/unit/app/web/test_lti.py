@@ -205,7 +205,8 @@ def test_our_keys_are_public_for_less_than_an_overlap(browser, lms, deps):
     assert not {"d", "p", "q"} & set(answer.json["keys"][0])
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
     assert deps.settings.key_overlap_hours * 3600 > 3600
-    assert browser().get("/lti/jwks/nobody").status_code == 404
+    for nobody in ("nobody", "a%00b", "%ff", "%ed%a0%80", "x" * 3000):
+        assert browser().get(f"/lti/jwks/{nobody}").status_code == 404
 
 
 def test_visiting_the_launch_address_explains_it(browser, lms):

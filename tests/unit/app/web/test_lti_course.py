@@ -34,7 +34,9 @@ def test_a_teacher_chooses_and_learners_get_it(browser, lms, activity):
     assert "Pricing" in shown
     csrf = shown.partition('name="csrf" value="')[2].partition('"')[0]
     assert teacher.post(page, data={"activity": activity}).status_code == 403
-    assert teacher.post(page, data={"activity": "nothing", "csrf": csrf}).status_code == 403
+    for nothing in ("nothing", "", "a\0b", "x" * 5000, activity[:-1] + "2"):
+        form = {"activity": nothing, "csrf": csrf}
+        assert refused(teacher.post(page, data=form), "unknown_activity")
     stranger = browser()
     assert stranger.post(page, data={"activity": activity, "csrf": csrf}).status_code == 401
     chosen = teacher.post(page, data={"activity": activity, "csrf": csrf})
