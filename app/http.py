@@ -35,9 +35,12 @@ _TOO_SLOW = "The answer came too slowly."
 _MAX_BYTES = 4 * 1024 * 1024
 _LONGEST_URL = 8_000
 _TUNNELS = [
-    ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
-]
-"""NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address within."""
+    ipaddress.ip_network(n)
+    for n in (
+        "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "::ffff:0:0:0/96", "fec0::/10"
+    )
+]  # fmt: skip
+"""NAT64, 6to4, Teredo and older: IPv6 addresses that lead to an IPv4 address within, or inside a site."""
 
 
 class HttpFailed(Exception):  # noqa: N818 - it failed; the name says so

@@ -120,7 +120,8 @@ def test_other_addresses_are_refused(practice, url):
 @pytest.mark.parametrize(
     "address",
     ["10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "127.0.0.1", "::1", "fe80::1%eth0", "fc00::1",
-     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "0.0.0.0", "224.0.0.1", "100.64.0.1", "64:ff9b::7f00:1"],
+     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "0.0.0.0", "224.0.0.1", "100.64.0.1", "64:ff9b::7f00:1",
+     "::7f00:1", "::ffff:0:7f00:1", "fec0::1"],
 )  # fmt: skip
 def test_only_public_addresses_are_connected_to(address):
     with pytest.raises(AddressRefused):
