@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from app.flows import provision
 from app.kernel.person import Person, told
 from app.store import audit, people, sessions
 from scim.represent import EVERYTHING
-from scim.schemas import USER
+from scim.schemas import USER, USER_URN
 
 ADA = {"userName": "ada@x.example", "externalId": "e-1", "name": {"givenName": "Ada"}}
 
@@ -81,3 +82,58 @@ def arrived_by(source, deps, tenant, name):
 def standing(deps, presented):
     with deps.db.read(presented.tenant) as read:
         return sessions.standing(read, presented, deps.clock()) is not None
+
+
+class Idp:
+    """A provisioning client that speaks HTTP with a bearer token."""
+
+    def __init__(self, site, token):
+        self._client, self._token = site.test_client(), token
+
+    def send(self, method, path, body=None, **more):
+        headers = {"Authorization": f"Bearer {self._token}", **more.pop("headers", {})}
+        if body is not None:
+            more["data"] = body if isinstance(body, bytes | str) else json.dumps(body)
+            headers.setdefault("Content-Type", "application/scim+json")
+        headers = {name: value for name, value in headers.items() if value is not None}
+        return self._client.open(f"/scim/v2{path}", method=method, headers=headers, **more)
+
+    def user(self, user_name="babs@x.com", **body):
+        answer = self.send("POST", "/Users", {"schemas": [USER_URN], "userName": user_name, **body})
+        assert answer.status_code == 201, answer.text
+        return answer.json["id"]
+
+    def group(self, name="G", *members):
+        refs = [{"value": one} for one in members]
+        answer = self.send("POST", "/Groups", {"displayName": name, "members": refs})
+        assert answer.status_code == 201, answer.text
+        return answer.json["id"]
+
+    def get(self, path, **query):
+        answer = self.send("GET", path, query_string=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def find(self, text, kind="Users"):
+        return [one["id"] for one in self.get(f"/{kind}", filter=text)["Resources"]]
+
+    def patch(self, key, *operations, kind="Users"):
+        body = {
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": list(operations),
+        }
+        answer = self.send("PATCH", f"/{kind}/{key}", body)
+        assert answer.status_code in {200, 204}, answer.text
+        return self.get(f"/{kind}/{key}")
+
+    def members(self, key):
+        return {one["value"] for one in self.get(f"/Groups/{key}").get("members", ())}
+
+
+def refused(answer, status, scim_type=None):
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/scim+json"
+    assert answer.json["status"] == str(status)
+    assert answer.json["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
+    assert answer.json.get("scimType") == scim_type
+    assert "Traceback" not in answer.text
