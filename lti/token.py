@@ -22,8 +22,6 @@ DEFAULT_LIFETIME = timedelta(minutes=5)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-CacheKey = tuple[str, str, tuple[str, ...]]
-
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
@@ -36,14 +34,6 @@ class AccessToken:
     expires_at: datetime
     scopes: frozenset[str]
     missing: frozenset[str]
-
-
-def cache_key(registration: Registration, scopes: Collection[str]) -> CacheKey:
-    """What a token may be reused for: (token URL, client_id, sorted scopes).
-
-    Never without the client_id: several customers share one token URL.
-    """
-    return registration.auth_token_url, registration.client_id, tuple(sorted(set(scopes)))
 
 
 def grant_request(

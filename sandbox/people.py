@@ -114,9 +114,6 @@ class People:
         wanted = email.strip().casefold()
         return next((one for one in self.all() if one.email == wanted), None)
 
-    def by_oid(self, oid: str) -> Person | None:
-        return next((one for one in self.all() if one.oid == oid), None)
-
 
 def members(people: People) -> list[Person]:
     """Those on the course, teachers first."""

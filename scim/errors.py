@@ -1,11 +1,9 @@
 """What a SCIM request can be refused with (RFC 7644 §3.12).
 
 ScimError
-├── BadRequest 400: InvalidFilter, TooMany, InvalidSyntax, InvalidPath, NoTarget, InvalidValue,
-│                   InvalidVersion, MutabilityError
-├── Unauthorized 401, Forbidden 403 (Sensitive), NotFound 404, MethodNotAllowed 405
-├── Uniqueness 409, PreconditionFailed 412, PayloadTooLarge 413
-└── TooManyRequests 429, NotImplementedByServer 501
+├── BadRequest 400: InvalidFilter, InvalidSyntax, InvalidPath, NoTarget, InvalidValue, MutabilityError
+├── Forbidden 403, NotFound 404
+└── Uniqueness 409, PreconditionFailed 412, PayloadTooLarge 413
 """
 
 from typing import ClassVar
@@ -25,17 +23,6 @@ class ScimError(Exception):
         super().__init__(message)
         self.message = message
 
-    def to_document(self) -> dict[str, object]:
-        """The error body of RFC 7644 §3.12; the status is a JSON string there."""
-        document: dict[str, object] = {
-            "schemas": [ERROR_URN],
-            "status": str(self.status),
-            "detail": self.message,
-        }
-        if self.scim_type is not None:
-            document["scimType"] = self.scim_type
-        return document
-
 
 class BadRequest(ScimError):
     pass
@@ -43,12 +30,6 @@ class BadRequest(ScimError):
 
 class InvalidFilter(BadRequest):
     scim_type = "invalidFilter"
-
-
-class TooMany(BadRequest):
-    """The filter or query would yield, or cost, more than the server will do."""
-
-    scim_type = "tooMany"
 
 
 class InvalidSyntax(BadRequest):
@@ -67,34 +48,16 @@ class InvalidValue(BadRequest):
     scim_type = "invalidValue"
 
 
-class InvalidVersion(BadRequest):
-    scim_type = "invalidVers"
-
-
 class MutabilityError(BadRequest):
     scim_type = "mutability"
-
-
-class Unauthorized(ScimError):
-    status = 401
 
 
 class Forbidden(ScimError):
     status = 403
 
 
-class Sensitive(Forbidden):
-    """The request put personal or secret data into a URI (RFC 7644 §7.5.2)."""
-
-    scim_type = "sensitive"
-
-
 class NotFound(ScimError):
     status = 404
-
-
-class MethodNotAllowed(ScimError):
-    status = 405
 
 
 class Uniqueness(ScimError):
@@ -110,9 +73,13 @@ class PayloadTooLarge(ScimError):
     status = 413
 
 
-class TooManyRequests(ScimError):
-    status = 429
-
-
-class NotImplementedByServer(ScimError):
-    status = 501
+def error_document(status: int, message: str, scim_type: str | None = None) -> dict[str, object]:
+    """The error body of RFC 7644 §3.12; the status is a JSON string there."""
+    document: dict[str, object] = {
+        "schemas": [ERROR_URN],
+        "status": str(status),
+        "detail": message,
+    }
+    if scim_type is not None:
+        document["scimType"] = scim_type
+    return document

@@ -6,7 +6,6 @@ OstiaryError
 ├── Refused        403  understood, and not allowed
 ├── NotFound       404
 ├── Conflict       409
-├── TooLarge       413
 ├── NeighbourFailed 424 another system did not answer usably
 ├── Throttled      429
 └── Unavailable    503  try again later; nothing was changed
@@ -65,13 +64,6 @@ class Conflict(OstiaryError):
 
     status = 409
     code = "conflict"
-
-
-class TooLarge(OstiaryError):
-    """A body or a value is over its bound."""
-
-    status = 413
-    code = "too_large"
 
 
 class NeighbourFailed(OstiaryError):

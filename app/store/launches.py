@@ -146,18 +146,6 @@ def newest(system: System, browser_digest: str) -> tuple[TenantId, str] | None:
     return None if row is None else (TenantId(row.tenant_id), row.id)
 
 
-def of_person(read: Read, person_id: str, limit: int = 50) -> list[dict[str, Any]]:
-    """Return a person's launches, newest first."""
-    columns = (launch.c.id, launch.c.created_at, launch.c.expires_at, launch.c.ended_at, *_OWN[1:6])
-    rows = read.conn.execute(
-        select(*columns)
-        .where(launch.c.tenant_id == read.tenant, launch.c.person_id == person_id)
-        .order_by(launch.c.created_at.desc(), launch.c.id.desc())
-        .limit(limit)
-    )
-    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
-
-
 def last_by_user(read: Read, registration_id: str, context_row: str) -> dict[str, datetime]:
     """Return when each of a course's users last launched, by the platform's user id."""
     rows = read.conn.execute(

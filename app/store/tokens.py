@@ -1,4 +1,4 @@
-"""Bearer tokens, stored as digests. Reading one reads its tenant's and its person's state too."""
+"""Bearer tokens, stored as digests. Reading one reads its tenant's state too."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from flask import Flask, Response, jsonify, make_response, render_template, request
@@ -17,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from app.kernel.errors import OstiaryError
 from app.web import here
 from lti.errors import LtiError
-from scim.errors import ScimError
+from scim.errors import ScimError, error_document
 from sso.errors import SignInRefused
 
 _HTML_FREE = ("/api", "/xapi", "/healthz", "/readyz", "/metrics", "/lti/jwks")
@@ -75,14 +74,7 @@ def render(fault: Fault) -> Response:
 
 
 def _scim(fault: Fault) -> Response:
-    body: dict[str, Any] = {
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
-        "status": str(fault.status),
-        "detail": fault.message,
-    }
-    if fault.scim_type:
-        body["scimType"] = fault.scim_type
-    response = jsonify(body)
+    response = jsonify(error_document(fault.status, fault.message, fault.scim_type))
     response.content_type = "application/scim+json"
     return response
 

@@ -472,7 +472,6 @@ def upgrade() -> None:
         sa.Column("client", STR, nullable=False),
         sa.Column("digest", STR, nullable=False),
         sa.Column("scope", STR, nullable=False),
-        sa.Column("person_id", STR, nullable=True),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("expires_at", TIME, nullable=True),
         sa.Column("revoked_at", TIME, nullable=True),
@@ -626,7 +625,6 @@ def upgrade() -> None:
         sa.Column("roles", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("instructor", sa.Boolean(), nullable=False),
         sa.Column("browser_digest", STR, nullable=False),
-        sa.Column("token_digest", STR, nullable=True),
         sa.Column("return_url", STR, nullable=True),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("expires_at", TIME, nullable=False),
@@ -882,7 +880,12 @@ def downgrade() -> None:
     op.drop_table("token")
     op.drop_index("ix_scim_value_head", table_name="scim_value")
     op.drop_table("scim_value")
-    op.drop_index("ix_scim_resource_page", table_name="scim_resource")
+    op.drop_index(
+        "ix_scim_resource_page",
+        table_name="scim_resource",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.drop_table("scim_resource")
     op.drop_index("ix_scim_external_id", table_name="scim_external_id")
     op.drop_table("scim_external_id")

@@ -104,7 +104,6 @@ launch = tenant_table(
     Column("roles", Json, nullable=False),
     Column("instructor", Boolean, nullable=False),
     Column("browser_digest", Str, nullable=False),
-    Column("token_digest", Str),
     Column("return_url", Str),
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time, nullable=False),

@@ -36,7 +36,6 @@ token = tenant_table(
     Column("client", Str, nullable=False),
     Column("digest", Str, nullable=False),
     Column("scope", Str, nullable=False),
-    Column("person_id", Str),
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time),
     Column("revoked_at", Time),

@@ -48,19 +48,6 @@ def test_a_platform_may_want_its_own_audience(platform, registration, now):
     assert assertion(platform, own, now)[2]["aud"] == "https://api.lms.example"
 
 
-def test_tokens_are_kept_apart_by_url_client_and_scopes(registration):
-    key = token.cache_key(registration, SCOPES)
-    assert key == token.cache_key(registration, [*reversed(SCOPES), SCOPES[0]])
-    others = {
-        token.cache_key(replace(registration, client_id="client-2"), SCOPES),
-        token.cache_key(replace(registration, auth_token_url="https://b.example/t"), SCOPES),
-        token.cache_key(registration, SCOPES[:1]),
-        token.cache_key(registration, [" ".join(SCOPES)]),
-    }
-    assert key not in others
-    assert len(others) == 4
-
-
 def grant(answer, now, status=200, **body):
     return token.read_grant(answer(status, body, content_type="text/html"), SCOPES, now)
 

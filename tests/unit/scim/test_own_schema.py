@@ -4,7 +4,7 @@ import pytest
 
 from scim.attributes import Attribute, AttrType, ResourceType, Schema
 from scim.discovery import Features, schema, service_provider_config
-from scim.errors import InvalidFilter, InvalidValue, NotFound, Uniqueness
+from scim.errors import InvalidFilter, InvalidValue, NotFound, Uniqueness, error_document
 from scim.evaluate import matches
 from scim.filters import parse_filter
 from scim.patch import apply, parse_operations
@@ -167,13 +167,13 @@ def test_patch_of_the_extension_takes_an_object():
 
 
 def test_errors_tell_their_code():
-    assert Uniqueness("Taken.").to_document() == {
+    assert error_document(Uniqueness.status, "Taken.", Uniqueness.scim_type) == {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
         "status": "409",
         "scimType": "uniqueness",
         "detail": "Taken.",
     }
-    assert "scimType" not in NotFound("None.").to_document()
+    assert "scimType" not in error_document(NotFound.status, "None.", NotFound.scim_type)
 
 
 def test_discovery_shows_it():
