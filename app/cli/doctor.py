@@ -8,20 +8,20 @@ from collections.abc import Callable
 import click
 
 from app import config
-from app.cli.common import json_option
+from app.cli.common import json_option, show
 from app.config import Settings
 from app.deps import Deps, assemble
+from app.flows import rings
 from app.kernel.errors import OstiaryError
 from app.store import outbox, tenants
 from app.store.migrate import SchemaBehind, require_current
+from keys.errors import KeysError
 
 
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Check settings, database, secrets and outbox; exit code 1 when something needs mending."""
-    from app.cli.common import show
-
     deps = assemble(config.load())
     checks: list[tuple[str, Callable[[Deps], str]]] = [
         ("database", _database),
@@ -51,9 +51,6 @@ def _database(deps: Deps) -> str:
 
 
 def _secrets(deps: Deps) -> str:
-    from app.flows import rings
-    from keys.errors import KeysError
-
     with deps.db.system() as system:
         slugs = [tenant.slug for tenant in tenants.listed(system)]
     for slug in slugs:

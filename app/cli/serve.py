@@ -18,6 +18,7 @@ from app import config
 from app.cli.common import json_option, ready, show
 from app.store import migrate
 from app.web import logs
+from app.worker import main as run_worker
 
 _GRACE_SECONDS = 30
 _QUICK_DEATH = 5.0
@@ -43,11 +44,9 @@ def serve(bind: str | None) -> None:
 )
 def worker(parent: int | None) -> None:
     """Deliver the outbox, as `serve` does beside its web processes."""
-    from app.worker import main
-
     deps = ready()
     logs.configure(deps.settings.log_level)
-    main(deps, parent)
+    run_worker(deps, parent)
 
 
 @click.group()

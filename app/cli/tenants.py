@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from app.cli.common import json_option, ready, show, tenant_option
@@ -65,10 +67,17 @@ def token() -> None:
 @click.option(
     "--client", default="default", help="The provisioning client; externalIds belong to it."
 )
+@click.option("--read-only", is_flag=True, help="It may look, and change nothing.")
+@click.option("--days", type=click.IntRange(1, 3650), help="It ends after so many; else never.")
 @json_option
-def issue(slug: str, kind: str, client: str, as_json: bool) -> None:
+def issue(
+    slug: str, kind: str, client: str, read_only: bool, days: int | None, as_json: bool
+) -> None:
     """Issue a token. It is shown this once."""
-    token_id, text = tenancy.issue_token(ready(), slug, kind, client)
+    life = timedelta(days=days) if days else None
+    token_id, text = tenancy.issue_token(
+        ready(), slug, kind, client, read_only=read_only, life=life
+    )
     show({"id": token_id, "token": text}, as_json=as_json)
 
 
@@ -89,14 +98,14 @@ def destination() -> None:
 
 @destination.command("add")
 @tenant_option
-@click.option("--kind", type=click.Choice(["xapi"]), required=True)
+@click.option("--kind", type=click.Choice(["xapi"]), required=True, expose_value=False)
 @click.option(
     "--url", required=True, help="The record store's xAPI endpoint, with or without /statements."
 )
 @click.option("--key", required=True)
 @click.option("--secret", required=True)
 @json_option
-def add(slug: str, kind: str, url: str, key: str, secret: str, as_json: bool) -> None:  # noqa: ARG001 - one kind so far
+def add(slug: str, url: str, key: str, secret: str, as_json: bool) -> None:
     """Forward a tenant's statements, from now on, to a record store."""
     show({"id": tenancy.add_record_store(ready(), slug, url, key, secret)}, as_json=as_json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from app.deps import Deps
 from app.flows import rings, statements
@@ -78,12 +79,18 @@ def vouch_for_domain(deps: Deps, slug: str, domain: str, *, verified: bool) -> N
         tenants.verify_domain(system, tenant.id, name, deps.clock() if verified else None)
 
 
-def issue_token(deps: Deps, slug: str, kind: str, client: str = "default") -> tuple[str, str]:
-    """Issue a bearer token of kind scim; returns (id, the token, shown once)."""
+def issue_token(
+    deps: Deps, slug: str, kind: str, client: str = "default",
+    *, read_only: bool = False, life: timedelta | None = None,
+) -> tuple[str, str]:  # fmt: skip
+    """Issue a bearer token of kind scim; returns (id, the token, shown once). No `life`, no end."""
     tenant = of_slug(deps, slug)
     token_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
     with deps.db.tx(tenant.id) as tx:
-        tokens.add(tx, token_id, kind, secret, now, client=client)
+        tokens.add(
+            tx, token_id, kind, secret, now, client=client,
+            scope="read" if read_only else "write", expires_at=now + life if life else None,
+        )  # fmt: skip
         audit.record(
             tx, deps.ids.new(), now, "operator", "token.issued", token_id, kind=kind, client=client
         )

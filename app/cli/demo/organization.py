@@ -9,7 +9,7 @@ from typing import Any
 from app.cli.demo.campus import Campus
 from app.cli.demo.memory import Memory
 from app.deps import Deps
-from app.flows import activities, connections, local, platforms, tenancy
+from app.flows import activities, connections, local, platforms, provision, tenancy
 from app.kernel.errors import Conflict, NotFound
 from lti.registration import Registration
 
@@ -141,8 +141,6 @@ def _connect(deps: Deps, memory: Memory, campus: Campus, idp: str) -> str:
 
 def _populate(deps: Deps, memory: Memory, users: int) -> None:
     """Provision people until there are as many as asked for."""
-    from app.flows import provision
-
     made = int(memory.get("users") or 0)
     while made < users:
         upto = min(users, made + 5_000)
