@@ -162,6 +162,12 @@ def _keys(deps: Deps, platform: Platform, *, newer: bool) -> jwk.KeySet:
             f"The platform's keys can't be read just now; try again in a moment. {error.message}",
             code="platform_keys_unavailable", retry_after=error.retry_after,
         ) from error  # fmt: skip
+    except BadKey as error:
+        # What is kept of this address was fetched as something else, such as a provider's metadata.
+        raise NeighbourFailed(
+            "The platform's address for its keys leads to something else. Tell your administrator.",
+            code="platform_keys_unavailable",
+        ) from error
 
 
 def _is_key_set(body: bytes) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from flask.testing import FlaskClient
 
 from app.factory import create_app
-from app.flows import platforms, tenancy
+from app.flows import documents, platforms, tenancy
 from app.http import Response
 from app.store import people
 from app.store import platforms as registered
@@ -243,4 +243,15 @@ def test_a_platform_whose_keys_can_not_be_had_gets_a_4xx_and_another_try(browser
     # Later on, a copy that is too old still serves.
     clock.move(hours=3)
     http.answers[f"{ISSUER}/jwks"] = Response(200, {}, b"<html>Maintenance</html>")
+    assert lms.launch(browser()).status_code == 303
+
+
+def test_what_is_kept_of_the_keys_address_may_be_another_kind_of_document(
+    browser, lms, deps, http, clock
+):
+    http.answers[f"{ISSUER}/jwks"], keys = Response(200, {}, b"{}"), http.answers[f"{ISSUER}/jwks"]
+    documents.fetch(deps, f"{ISSUER}/jwks")  # as a provider's metadata, say
+    assert refused(lms.launch(browser()), "platform_keys_unavailable")
+    http.answers[f"{ISSUER}/jwks"] = keys
+    clock.move(hours=2)
     assert lms.launch(browser()).status_code == 303
