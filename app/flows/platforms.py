@@ -12,6 +12,7 @@ from app.kernel.tenant import OPERATOR, Tenant
 from app.store import audit, platforms
 from app.store.db import System
 from app.store.platforms import Deployed, Platform
+from keys import jwk
 from lti.registration import MAX_ID_LENGTH, Registration
 
 LINK_BY = ("none", "sourcedid", "email")
@@ -40,13 +41,13 @@ def add(
     registration.check(allow_http=deps.settings.insecure_neighbours)
     owner = tenancy.of_slug(deps, slug) if slug else None
     made = Platform(registration, owner, name.strip(), link_by, enabled=True)
-    now = deps.clock()
+    now, fresh = deps.clock(), None if owner else jwk.generate()
     with deps.db.system(write=True) as system:
         if not platforms.add(system, made, now):
             raise Conflict("This issuer and client_id are registered already.")
-        if owner is None:
-            rings.ensure(deps, system, OPERATOR, None)
-        else:
+        if fresh is not None:
+            rings.ensure(deps, system, OPERATOR, None, fresh)
+        if owner is not None:
             _audit(deps, system, owner, "platform.added", registration.id)
         if deployment_id is not None:
             _let_in(deps, system, registration.id, deployment_id, owner, anonymous=anonymous)

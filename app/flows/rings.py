@@ -19,20 +19,29 @@ from keys.ring import KeyRecord
 _PURPOSE = "signing key"
 
 
-def ensure(deps: Deps, system: System, owner: str, tenant_id: str | None) -> None:
-    """Give an owner a first key, which signs at once, unless there is one."""
+def ensure(
+    deps: Deps, system: System, owner: str, tenant_id: str | None, fresh: SigningKey
+) -> None:
+    """Give an owner a first key, which signs at once, unless there is one.
+
+    `fresh` is drawn before the transaction: that takes a moment, and writers wait for each other.
+    """
     if not signing_keys.of_owner(system, owner):
-        _publish(deps, system, owner, tenant_id, [])
+        _publish(deps, system, owner, tenant_id, [], fresh)
 
 
 def rotate(deps: Deps, owner: str) -> KeyRecord:
-    """Publish a new key that signs after the overlap; raises RotationPending while one waits its turn."""
+    """Publish a new key that signs after the overlap; raises RotationPending while one waits its turn.
+
+    Keys that nobody needs any more are erased.
+    """
+    fresh = jwk.generate()
     with deps.db.system(write=True) as system:
         stored = signing_keys.of_owner(system, owner)
         tenant = None if owner == OPERATOR else tenants.by_slug(system, owner)
         if owner != OPERATOR and tenant is None:
             raise NotFound(f"There is no tenant {owner!r}.")
-        return _publish(deps, system, owner, tenant.id if tenant else None, stored)
+        return _publish(deps, system, owner, tenant.id if tenant else None, stored, fresh)
 
 
 def jwks(deps: Deps, owner: str) -> dict[str, Any]:
@@ -61,12 +70,14 @@ def _stored(deps: Deps, owner: str) -> Sequence[StoredKey]:
 
 
 def _publish(
-    deps: Deps, system: System, owner: str, tenant_id: str | None, stored: Sequence[StoredKey]
-) -> KeyRecord:
-    now = deps.clock()
-    fresh = jwk.generate()
+    deps: Deps, system: System, owner: str, tenant_id: str | None, stored: Sequence[StoredKey],
+    fresh: SigningKey,
+) -> KeyRecord:  # fmt: skip
+    now, records = deps.clock(), [_record(key) for key in stored]
     overlap = timedelta(hours=deps.settings.key_overlap_hours)
-    plan = ring.plan_rotation([_record(key) for key in stored], fresh.kid, now, overlap)
+    plan = ring.plan_rotation(records, fresh.kid, now, overlap)
+    for gone in ring.gone_keys(records, now):
+        signing_keys.erase(system, owner, gone.kid)
     for old in plan.retiring:
         signing_keys.reschedule(
             system, owner, old.kid, retires_at=old.retires_at, gone_at=old.gone_at

@@ -12,6 +12,7 @@ from app.kernel.errors import Conflict, Invalid, NotFound
 from app.kernel.tenant import Tenant, TenantId
 from app.store import audit, destinations, tenants, tokens
 from app.store import statements as stored
+from keys import jwk
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
 _DOMAIN = re.compile(r"(?=.{3,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
@@ -33,12 +34,12 @@ def found(deps: Deps, slug: str, name: str) -> Tenant:
         enabled=True,
         home_page=f"{deps.settings.base_url}/t/{tenant_id}",
     )
-    now = deps.clock()
+    now, fresh = deps.clock(), jwk.generate()
     with deps.db.system(write=True) as system:
         if tenants.by_slug(system, slug):
             raise Conflict(f"There is a tenant {slug!r} already.")
         tenants.add(system, tenant, now)
-        rings.ensure(deps, system, slug, tenant_id)
+        rings.ensure(deps, system, slug, tenant_id, fresh)
         audit.record(
             system.within(tenant_id), deps.ids.new(), now, "operator", "tenant.founded", tenant_id
         )

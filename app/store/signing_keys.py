@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.store.db import System
 from app.store.tables.tenants import signing_key
@@ -45,3 +45,9 @@ def reschedule(system: System, owner: str, kid: str, **times: datetime | None) -
     """Change when a key signs, retires or is gone."""
     mine = (signing_key.c.owner == owner) & (signing_key.c.kid == kid)
     system.conn.execute(update(signing_key).where(mine).values(**times))
+
+
+def erase(system: System, owner: str, kid: str) -> None:
+    """Drop a key that nobody needs any more, its private half with it."""
+    mine = (signing_key.c.owner == owner) & (signing_key.c.kid == kid)
+    system.conn.execute(delete(signing_key).where(mine))

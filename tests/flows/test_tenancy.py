@@ -8,8 +8,8 @@ from app.flows import rings, tenancy
 from app.kernel import credential
 from app.kernel.errors import Conflict, Invalid, NotFound
 from app.kernel.tenant import OPERATOR
-from app.store import audit, tokens
-from keys import jwt
+from app.store import audit, signing_keys, tokens
+from keys import jwk, jwt
 from keys.errors import RotationPending
 from keys.jwk import parse_jwks
 
@@ -102,6 +102,9 @@ def test_rotation_publishes_first_signs_later_and_retires_last(deps, acme, clock
     assert old.kid in {key["kid"] for key in rings.jwks(deps, "acme")["keys"]}
     clock.now += overlap
     assert [key["kid"] for key in rings.jwks(deps, "acme")["keys"]] == [new.kid]
+    rings.rotate(deps, "acme")
+    with deps.db.system() as system:
+        assert old.kid not in {key.kid for key in signing_keys.of_owner(system, "acme")}, "erased"
 
 
 def test_a_cached_key_set_verifies_at_every_moment_of_a_rotation(deps, acme, clock):
@@ -122,8 +125,8 @@ def test_the_operator_has_keys_only_once_they_are_made(deps):
     with pytest.raises(NotFound):
         rings.jwks(deps, OPERATOR)
     with deps.db.system(write=True) as system:
-        rings.ensure(deps, system, OPERATOR, None)
-        rings.ensure(deps, system, OPERATOR, None)
+        for _ in range(2):
+            rings.ensure(deps, system, OPERATOR, None, jwk.generate())
     assert len(rings.jwks(deps, OPERATOR)["keys"]) == 1
 
 
