@@ -252,9 +252,10 @@ def _history(one: Answer) -> Answered:
 
 def _new_skills(before: LearnerState, after: LearnerState) -> list[str]:
     return [
-        key for key, skill in after.skills.items()
+        key
+        for key, skill in after.skills.items()
         if skill.mastered and not before.skill(key).mastered
-    ]  # fmt: skip
+    ]
 
 
 def _same(earlier: Answer, given: Sequence[str]) -> bool:

@@ -74,9 +74,10 @@ def approve_deployment(
     """Let the launches of a deployment of the tenant's own platform in; raises NotFound."""
     with _own_platform(deps, presented, registration_id) as (system, session):
         waiting = [
-            one for one in platforms.deployments(system, registration_id)
+            one
+            for one in platforms.deployments(system, registration_id)
             if one.id == deployment_row and one.tenant_id in {None, session.tenant.id}
-        ]  # fmt: skip
+        ]
         if not waiting:
             raise NotFound("There is no such deployment.")
         name, now = waiting[0].deployment_id, deps.clock()

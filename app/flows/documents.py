@@ -70,8 +70,9 @@ def fetch(
         return held.body
     raise Unavailable(
         "A document that this needs is being fetched, or could not be a moment ago. Try again shortly.",
-        code="fetch_failed", retry_after=int(_RETRY_AFTER.total_seconds()),
-    )  # fmt: skip
+        code="fetch_failed",
+        retry_after=int(_RETRY_AFTER.total_seconds()),
+    )
 
 
 def _fruitful(before: Document | None, body: bytes, now: datetime) -> bool:

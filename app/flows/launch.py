@@ -160,8 +160,9 @@ def _keys(deps: Deps, platform: Platform, *, newer: bool) -> jwk.KeySet:
             raise
         raise NeighbourFailed(
             f"The platform's keys can't be read just now; try again in a moment. {error.message}",
-            code="platform_keys_unavailable", retry_after=error.retry_after,
-        ) from error  # fmt: skip
+            code="platform_keys_unavailable",
+            retry_after=error.retry_after,
+        ) from error
     except BadKey as error:
         # What is kept of this address was fetched as something else, such as a provider's metadata.
         raise NeighbourFailed(

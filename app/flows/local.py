@@ -131,8 +131,9 @@ def _count_a_try(deps: Deps, tenant: Tenant, address: str) -> None:
         if once.standing(tx, kind, now) >= _TRIES:
             raise Throttled(
                 "Too many tries for this account. Wait a quarter of an hour, or ask your operator for a new password.",
-                code="too_many_tries", retry_after=int(_WINDOW.total_seconds()),
-            )  # fmt: skip
+                code="too_many_tries",
+                retry_after=int(_WINDOW.total_seconds()),
+            )
         once.claim(tx, kind, deps.ids.new(), now + _WINDOW)
 
 

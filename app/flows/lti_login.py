@@ -46,8 +46,9 @@ def platform_of(deps: Deps, request: LoginRequest) -> Platform:
         raise LoginRefused("unknown_platform", "This platform is not registered here.")
     if len(found) > 1:
         raise LoginRefused(
-            Refusal.MISSING_PARAMETER, "Several registrations fit; the login request needs a client_id."
-        )  # fmt: skip
+            Refusal.MISSING_PARAMETER,
+            "Several registrations fit; the login request needs a client_id.",
+        )
     return found[0]
 
 

@@ -124,7 +124,7 @@ def _let_in(
 
 def _audit(
     deps: Deps, system: System, tenant: Tenant, action: str, subject: str, **detail: Any
-) -> None:  # fmt: skip
+) -> None:
     tx = system.within(tenant.id)
     audit.record(tx, deps.ids.new(), deps.clock(), "operator", action, subject, **detail)
 

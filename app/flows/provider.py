@@ -76,8 +76,9 @@ def _document(
             raise
         raise NeighbourFailed(
             f"Your identity provider can't be asked just now; try again in a moment. {error.message}",
-            code="provider_unavailable", retry_after=error.retry_after,
-        ) from error  # fmt: skip
+            code="provider_unavailable",
+            retry_after=error.retry_after,
+        ) from error
 
 
 def _is_json(body: bytes) -> bool:

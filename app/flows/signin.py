@@ -99,9 +99,7 @@ def finish(
         redirect_uri=connections.addresses(deps, connection_id).redirect_uri,
     )  # fmt: skip
     response = provider.send(deps, request)
-    tokens = parse_token_response(
-        response.status, provider.content_type(response), response.body
-    )  # fmt: skip
+    tokens = parse_token_response(response.status, provider.content_type(response), response.body)
     claims = _claims(deps, connection, discovery, sign_in, tokens)
     said = assertion(connection, claims, sign_in)
     return _enter(deps, trust, said, sign_in.return_to, tokens.id_token, previous)

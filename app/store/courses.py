@@ -57,9 +57,10 @@ def settle(tx: Tx, seen: Seen, new_id: Callable[[], str], now: datetime) -> Plac
     context_row = None
     if seen.context_id is not None:
         said: dict[str, Any] = {
-            "label": seen.context_label, "title": seen.context_title,
+            "label": seen.context_label,
+            "title": seen.context_title,
             "memberships_url": seen.memberships_url,
-        }  # fmt: skip
+        }
         key = {"deployment_id": seen.deployment_row, "context_id": seen.context_id}
         fixed = {"registration_id": seen.registration_id}
         context_row = _write(tx, context, key, fixed, said, known["context"], new_id, now)
@@ -69,9 +70,10 @@ def settle(tx: Tx, seen: Seen, new_id: Callable[[], str], now: datetime) -> Plac
     item_row = None
     if seen.line_item_url is not None:
         said = {
-            "resource_link_id": link_row, "lineitems_url": seen.lineitems_url,
+            "resource_link_id": link_row,
+            "lineitems_url": seen.lineitems_url,
             "scopes": list(seen.scopes),
-        }  # fmt: skip
+        }
         key = {"registration_id": seen.registration_id, "url": seen.line_item_url}
         item_row = _write(tx, line_item, key, {}, said, known["item"], new_id, now)
     picked = known["link"]["activity_id"] if known["link"] else None

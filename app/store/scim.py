@@ -192,9 +192,10 @@ def add(
     ]  # fmt: skip
     if named:
         tx.conn.execute(_NEW_EXTERNAL_ID, named)
-    tx.conn.execute(_NEW_VALUE, [
-        _value_row(tx, of, key, row) for key, body in bodies.items() for row in _rows(body, of)
-    ])  # fmt: skip
+    tx.conn.execute(
+        _NEW_VALUE,
+        [_value_row(tx, of, key, row) for key, body in bodies.items() for row in _rows(body, of)],
+    )
     _count_up(tx, of, len(bodies))
 
 
@@ -206,8 +207,9 @@ def save(
     _rename(tx, client, of, before, body)
     old, new = set(_rows(before.body, of)), set(_rows(body, of))
     gone = [
-        {"tenant": tx.tenant, "id": before.id, "at": row.path, "number": row.item} for row in old - new
-    ]  # fmt: skip
+        {"tenant": tx.tenant, "id": before.id, "at": row.path, "number": row.item}
+        for row in old - new
+    ]
     if gone:
         tx.conn.execute(_OLD_VALUE, gone)
     come = [_value_row(tx, of, before.id, row) for row in new - old]

@@ -178,10 +178,11 @@ class _Whole:
             return true()
         paths = [
             path
-            for schema in of.extensions if test(Row("schemas", 0, schema.id, None))
+            for schema in of.extensions
+            if test(Row("schemas", 0, schema.id, None))
             for attribute in schema.attributes
             for path in AttrPath(schema.id, attribute).leaves
-        ]  # fmt: skip
+        ]
         if not paths:
             return false()
         return self._with(_V, _V.c.resource_id, _V.c.type == of.name, _V.c.path.in_(paths))

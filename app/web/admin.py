@@ -55,8 +55,9 @@ def frame() -> dict[str, Any]:
     csrf = guard.csrf_token(session.id)
     here_now = max((href for href in _SECTIONS if request.path.startswith(href)), key=len)
     nav = [
-        {"href": href, "label": label, "here": href == here_now} for href, label in _SECTIONS.items()
-    ]  # fmt: skip
+        {"href": href, "label": label, "here": href == here_now}
+        for href, label in _SECTIONS.items()
+    ]
     return {
         "tenant": session.tenant, "person": session.person, "nav": nav,
         "csrf": csrf, "sign_out_csrf": csrf, "done": request.args.get("done", type=int),
@@ -134,9 +135,7 @@ def approve(registration_id: UUID, row_id: UUID) -> AnyResponse:
 @blueprint.post("/platforms/<uuid:registration_id>/<any(enable, disable):what>")
 def switch_platform(registration_id: UUID, what: str) -> AnyResponse:
     """Switch a platform on or off."""
-    acts.enable_platform(
-        here.deps(), _presented(), str(registration_id), enabled=what == "enable"
-    )  # fmt: skip
+    acts.enable_platform(here.deps(), _presented(), str(registration_id), enabled=what == "enable")
     return redirect("/admin/platforms", 303)
 
 
@@ -153,9 +152,7 @@ def connections_page() -> str:
 @blueprint.post("/connections/<uuid:connection_id>/<any(enable, disable):what>")
 def switch_connection(connection_id: UUID, what: str) -> AnyResponse:
     """Switch a connection on or off."""
-    acts.enable_connection(
-        here.deps(), _presented(), str(connection_id), enabled=what == "enable"
-    )  # fmt: skip
+    acts.enable_connection(here.deps(), _presented(), str(connection_id), enabled=what == "enable")
     return redirect("/admin/connections", 303)
 
 

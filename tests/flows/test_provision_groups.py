@@ -57,8 +57,9 @@ def test_membership_is_changed_as_a_set(desk, crowd):
     }
     assert patch({"op": "remove", "path": f'members[value eq "{b}"]'}) == {c}
     assert patch(
-        {"op": "remove", "path": "members", "value": refs(c)}, {"op": "add", "path": "members", "value": refs(d)}
-    ) == {d}  # fmt: skip
+        {"op": "remove", "path": "members", "value": refs(c)},
+        {"op": "add", "path": "members", "value": refs(d)},
+    ) == {d}
     assert patch({"op": "replace", "value": {"id": key, "displayName": "H"}}) == {d}
     assert patch({"op": "replace", "path": "members", "value": refs(a, d)}) == {a, d}
     assert patch({"op": "replace", "path": "members", "value": []}) == set()

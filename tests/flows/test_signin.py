@@ -37,10 +37,11 @@ class Walk:
         ours = connections.addresses(self.deps, made.id)
         known = self.campus.rooms.store.get("client", self.client) or {"redirect_uris": []}
         self.campus.put(
-            f"idp/clients/{self.client}", secret="s3cret",
+            f"idp/clients/{self.client}",
+            secret="s3cret",
             redirect_uris=[*known["redirect_uris"], ours.redirect_uri],
             post_logout_redirect_uris=[ours.post_logout_redirect_uri],
-        )  # fmt: skip
+        )
         return made.id
 
     def out(self, browser, connection_id, **query):

@@ -44,8 +44,9 @@ def demo(directory: Path, port: int, no_campus: bool, users: int) -> None:
     os.environ.update(environ)
     migrate.upgrade(
         settings.database_owner_url or settings.database_url,
-        app_url=settings.database_url, system_url=settings.database_system_url,
-    )  # fmt: skip
+        app_url=settings.database_url,
+        system_url=settings.database_system_url,
+    )
     write_private(directory / "ostiary.env", environment_file(environ))
     (directory / "demo.json").unlink(missing_ok=True)
     stop = threading.Event()

@@ -232,8 +232,9 @@ def test_a_host_header_changes_nothing(client, deps):
 
 def test_a_body_over_the_bound_is_refused(client, token):
     answer = client.post(
-        "/scim/v2/Users", data=b"x" * (LARGEST_BODY + 1),
+        "/scim/v2/Users",
+        data=b"x" * (LARGEST_BODY + 1),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"},
-    )  # fmt: skip
+    )
     assert answer.status_code == 413
     assert answer.json["status"] == "413"

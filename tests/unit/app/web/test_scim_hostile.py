@@ -47,7 +47,7 @@ def babs(idp):
         (b'{"userName":"a","emails":[[[1]]]}', 400, "invalidValue"),
         (b'{"userName":"a","externalId":1e999}', 400, "invalidValue"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_a_body_that_is_no_user_is_refused(idp, babs, method, body, status, scim_type):
     path = "/Users" if method == "POST" else f"/Users/{babs}"
@@ -116,8 +116,9 @@ WILD = st.recursive(
 NAMES = st.sampled_from(["userName", "externalId", "active", "name", "emails", "roles", "groups", "id", "meta", "schemas", "members", "displayName", "password", "photos", "x509Certificates", E, f"{E}:manager", "Operations", 'emails[type eq "work"].value', "name.givenName", 'members[value eq "x"]', "filter", "count", "attributes"])  # fmt: skip
 WILD_BODY = st.dictionaries(NAMES, WILD, max_size=6)
 OPERATION = st.fixed_dictionaries(
-    {"op": st.sampled_from(["add", "Remove", "replace"])}, optional={"path": NAMES, "value": WILD | WILD_BODY}
-)  # fmt: skip
+    {"op": st.sampled_from(["add", "Remove", "replace"])},
+    optional={"path": NAMES, "value": WILD | WILD_BODY},
+)
 
 
 def test_no_body_is_answered_with_a_500(idp):
