@@ -22,6 +22,8 @@ class Form:
     texts: set[str] = field(default_factory=set)
     """Fields to type into."""
     buttons: list[str] = field(default_factory=list)
+    text: str = ""
+    """What the form says, labels included."""
 
 
 class _Reader(HTMLParser):
@@ -77,6 +79,8 @@ class _Reader(HTMLParser):
         if not text:
             return
         self.words.append(text)
+        if self._form is not None:
+            self._form.text = f"{self._form.text} {text}".strip()
         if self._link is not None:
             self.links[-1][1] += text
         if self._form is not None and self._label is not None:

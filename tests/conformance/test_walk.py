@@ -44,7 +44,7 @@ def right_answer(page: Page, form: Form) -> list[str]:
     for item in ACTIVITY["items"]:
         if labels and labels == {plain(choice["text"]) for choice in item.get("choices", [])}:
             return item["correct"] if isinstance(item["correct"], list) else [item["correct"]]
-        if not labels and "choices" not in item and plain(item["prompt"]) in plain(page.text):
+        if not labels and "choices" not in item and plain(item["prompt"]) in plain(form.text):
             return [str(item["numeric"]["value"]) if "numeric" in item else item["accepted"][0]]
     raise AssertionError(page.text)
 
