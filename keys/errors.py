@@ -12,6 +12,8 @@ KeysError
     └── MissingTime · TokenExpired · TokenTooOld · TokenNotYetValid
 """
 
+from __future__ import annotations
+
 from typing import ClassVar
 
 

@@ -1,5 +1,7 @@
 """RSA signing keys and JSON Web Keys (RFC 7517, RFC 7638)."""
 
+from __future__ import annotations
+
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable

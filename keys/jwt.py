@@ -1,5 +1,7 @@
 """JSON Web Tokens: signing and verification (RFC 7515, RFC 7519, RFC 8725)."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -8,6 +8,8 @@ after it last signed:
     old   signs ───────────────────────▶ retires ───── overlap ─────▶ gone
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -5,6 +5,8 @@ rotates by putting a new one in front. Each purpose has its own derived keys (HK
 that a value sealed for one purpose can't be opened as another.
 """
 
+from __future__ import annotations
+
 import base64
 import hmac
 import re

@@ -1,5 +1,7 @@
 """JSON from outside: no duplicate names, bounded depth and numbers, only text a database can hold."""
 
+from __future__ import annotations
+
 import json
 import math
 from typing import NoReturn

@@ -1,5 +1,7 @@
 """Assignment and Grade Services 2.0: scores, line items, results."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ that are only shown (names, titles) are dropped when they are not, since no lear
 at a closed door for them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType

@@ -12,6 +12,8 @@ LtiError
     └── ServiceUnavailable repeat later, no sooner than `retry_after`
 """
 
+from __future__ import annotations
+
 from datetime import timedelta
 from enum import StrEnum
 

@@ -4,6 +4,8 @@ One pipeline of small checks. What needs memory stays with the caller: the state
 nonce are to be claimed once, in the transaction that opens the session.
 """
 
+from __future__ import annotations
+
 import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta

@@ -1,5 +1,7 @@
 """OIDC login initiation by a third party (LTI Security Framework 1.0 §5.1.1)."""
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import json
@@ -59,7 +61,7 @@ class LoginState:
         return json.dumps([*texts, self.deployment_id, *times], separators=(",", ":")).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "LoginState":
+    def from_bytes(cls, data: bytes) -> LoginState:
         """Read what `to_bytes` wrote. Raises LaunchRefused (`state_invalid`)."""
         try:
             match parse(data):

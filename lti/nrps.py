@@ -1,5 +1,7 @@
 """Names and Role Provisioning Services 2.0: who is in the course."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,5 +1,7 @@
 """Following a list from page to page (RFC 8288 `Link`, as platforms write it)."""
 
+from __future__ import annotations
+
 import html
 import re
 from urllib.parse import urljoin

@@ -6,6 +6,8 @@ times), nor call services (no time-outs, tokens reused after expiry, next-page U
 URLs with a second "?" cut), nor hold configuration (shared class state).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 

@@ -1,5 +1,7 @@
 """A platform's registration and its deployments (LTI 1.3 Core §3.1.3)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -4,6 +4,8 @@ Only context roles decide anything here: an institution's or a system's role say
 elsewhere, not what they do in this course. Unknown roles are kept and mean nothing.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 

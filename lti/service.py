@@ -3,6 +3,8 @@
 The requests are values that the caller sends; the answers are read by their shape alone.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """Access tokens for a platform's services (LTI Security Framework 1.0 §4.1, RFC 7523)."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """URLs as platforms send them: what may be called, what lies under what, how a query grows."""
 
+from __future__ import annotations
+
 import re
 from urllib.parse import SplitResult, quote_plus, urlsplit
 

@@ -1,5 +1,7 @@
 """`python -m sandbox --dir DIR --port N --gateway URL`: serve the campus until stopped."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import logging

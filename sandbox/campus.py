@@ -1,5 +1,7 @@
 """What every part of the campus shares."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast

@@ -3,6 +3,8 @@
 JSON only, so that no web page elsewhere can call it. README.md lists it.
 """
 
+from __future__ import annotations
+
 import re
 import secrets
 from dataclasses import asdict

@@ -1,5 +1,7 @@
 """One way to say no, for pages and machines alike."""
 
+from __future__ import annotations
+
 
 class Refused(Exception):
     """A request that is not served: an HTTP status, a wire code and a sentence to act on."""

@@ -1,5 +1,7 @@
 """Puts the campus together."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime

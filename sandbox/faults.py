@@ -1,5 +1,7 @@
 """Faults that a test or a curious visitor can switch on, one set for each service."""
 
+from __future__ import annotations
+
 import html
 import time
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Reading small JSON objects field by field: unknown names and wrong types are refused."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 

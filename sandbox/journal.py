@@ -1,5 +1,7 @@
 """The requests that each service saw, for tests and for reading along; in memory only."""
 
+from __future__ import annotations
+
 import re
 from collections import deque
 from threading import Lock

@@ -1,5 +1,7 @@
 """The campus's only way out: plain HTTP to neighbours on this machine."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit

@@ -1,5 +1,7 @@
 """Pages by an opaque bookmark, case and all, that a client follows and never builds."""
 
+from __future__ import annotations
+
 import base64
 from collections.abc import Mapping
 from typing import TypeVar

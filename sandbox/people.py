@@ -1,5 +1,7 @@
 """The cast. Each system of the campus knows the same person under a name of its own."""
 
+from __future__ import annotations
+
 import hashlib
 import uuid
 from dataclasses import asdict, dataclass, replace

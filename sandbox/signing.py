@@ -1,5 +1,7 @@
 """A ring of RS256 keys that one service of the campus signs with and publishes."""
 
+from __future__ import annotations
+
 from threading import Lock
 from typing import Any
 

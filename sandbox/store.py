@@ -1,5 +1,7 @@
 """What the campus remembers: JSON values by (kind, id) in one SQLite file, in order of arrival."""
 
+from __future__ import annotations
+
 import json
 import sqlite3
 from collections.abc import Iterator

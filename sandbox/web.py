@@ -1,5 +1,7 @@
 """What all pages share: who may post here, how a refusal looks, which headers go out."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 from urllib.parse import urlencode

@@ -5,6 +5,8 @@ projection, index rows and the discovery documents. A tenant with schemas of its
 own `ResourceType`; nothing here knows User or Group.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,13 +43,13 @@ class Attribute:
     uniqueness: str = "none"
     canonical_values: tuple[str, ...] = ()
     reference_types: tuple[str, ...] = ()
-    sub_attributes: tuple["Attribute", ...] = ()
-    _by_name: dict[str, "Attribute"] = field(init=False, repr=False)
+    sub_attributes: tuple[Attribute, ...] = ()
+    _by_name: dict[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {a.name.lower(): a for a in self.sub_attributes})
 
-    def sub(self, name: str) -> "Attribute | None":
+    def sub(self, name: str) -> Attribute | None:
         """The sub-attribute of that name in any letter case (RFC 7643 §2.1), or None."""
         return self._by_name.get(name.lower())
 

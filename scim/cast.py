@@ -4,6 +4,8 @@
 nothing in it are one and the same (RFC 7643 §2.5).
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 from collections.abc import Callable, Mapping

@@ -1,5 +1,7 @@
 """The discovery documents (RFC 7644 §4; RFC 7643 §5, §6, §7), rendered from the definitions."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """What PATCH does to the entries of a multi-valued attribute (RFC 7644 §3.5.2.1 to §3.5.2.3)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any
 

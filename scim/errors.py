@@ -6,6 +6,8 @@ ScimError
 └── Uniqueness 409, PreconditionFailed 412, PayloadTooLarge 413
 """
 
+from __future__ import annotations
+
 from typing import ClassVar
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"

@@ -1,5 +1,7 @@
 """Versions and preconditions (RFC 7644 §3.14, RFC 9110 §13.1)."""
 
+from __future__ import annotations
+
 import re
 
 from scim.errors import PreconditionFailed

@@ -1,5 +1,7 @@
 """A filter answered in memory, over the same rows that a store keeps (`scim.values`)."""
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final

@@ -5,6 +5,8 @@ its lexer's numbers, literals and string escapes; `and` binding no tighter than 
 that don't exist; names in another letter case; its lack of any bound. Its SQL is never used.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Queries and their answers (RFC 7644 §3.4.2, §3.4.3)."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """A group's membership as sets of ids, so that a change costs what it changes (RFC 7643 §4.2)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, Final
 

@@ -11,6 +11,8 @@ Meaning, in terms of the rows of `scim.values` (a store must compile to just thi
 - `Not`, `And`, `Or`: as in logic, two-valued.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,23 +41,23 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    node: "Node"
+    node: Node
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    nodes: tuple["Node", ...]
+    nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    nodes: tuple["Node", ...]
+    nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ValuePath:
     path: AttrPath
-    node: "Node"
+    node: Node
 
 
 Node: TypeAlias = Present | Compare | Not | And | Or | ValuePath

@@ -1,5 +1,7 @@
 """The value a filter compares with, brought into the terms of the index rows."""
 
+from __future__ import annotations
+
 from typing import Final, TypeAlias
 
 from scim.attributes import AttrPath, AttrType

@@ -4,6 +4,8 @@ All or nothing: the given resource is never altered, and the first refusal ends 
 members are not part of the resource; what happens to them comes back as MemberChanges.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final

@@ -7,6 +7,8 @@ and `scim.attributes`; dotted and URN-prefixed keys, and entries made for a filt
 none, in `scim.patch`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias

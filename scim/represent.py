@@ -2,6 +2,8 @@
 (RFC 7644 §3.9; RFC 7643 §3.1, §7 "returned").
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,6 +5,8 @@ schemas' types, and nothing the server owns: no `id`, `meta`, `schemas`, `groups
 never a password. Extensions stand under their URN. It is what a store keeps as JSON.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

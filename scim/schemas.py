@@ -4,6 +4,8 @@ Characteristics differ from the RFC's tables only where the server's behaviour d
 are compared exactly, and what the server computes is readOnly.
 """
 
+from __future__ import annotations
+
 from functools import partial
 
 from scim.attributes import Attribute, AttrType, ResourceType, Schema

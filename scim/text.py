@@ -1,5 +1,7 @@
 """Strings and instants as this package compares them."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone

@@ -12,6 +12,8 @@ both answer alike. A row is (path, item, text, number):
 Absent, null and empty values have no row (RFC 7643 §2.5).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple

@@ -5,6 +5,8 @@ out is a new version of the parameters; attempts in progress keep theirs, so tha
 changes by itself.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 

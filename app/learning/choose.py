@@ -10,6 +10,8 @@ learner's attempt can be replayed. Each question counts towards its skill's limi
 attempt ends.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections import Counter
 from collections.abc import Sequence

@@ -4,6 +4,8 @@ Texts are plain, with a tiny safe subset that the page renders: a blank line par
 `code` and *emphasis*. Nothing else is markup. `document.py` reads these values from JSON.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass, field

@@ -16,6 +16,8 @@ case_sensitive, tolerance (0), unit, resources. Everything else is required, any
 is refused, everything has a bound.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable

@@ -7,6 +7,8 @@ LearningError         400, see the kernel's errors
 └── ResponseInvalid   a learner's answer that cannot be scored
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from app.kernel.errors import Invalid

@@ -5,6 +5,8 @@ item's skills (their mean) the learner's own ability and the skill's ease, less 
 difficulty. After an answer every term moves by K = k/(1+c·n) times the surprise.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -7,6 +7,8 @@ who can override and how to contest, a wording for the learner and one for the m
 inputs, so that `replay` can take the same decision again.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any

@@ -1,5 +1,7 @@
 """How the parts of an activity hang together: references, prerequisites, enough items."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from itertools import chain
 

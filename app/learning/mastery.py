@@ -8,6 +8,8 @@ with enough different items behind it; it is never taken back, and no answer to 
 can bring it about.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 

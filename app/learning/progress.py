@@ -6,6 +6,8 @@ until it is mastered and 1 then. Within one content version it never falls, and 
 skill is mastered.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Reading untrusted JSON: each node knows its place, each read has a bound."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Collection, Iterator
@@ -24,9 +26,7 @@ class Node:
     def fail(self, message: str) -> Never:
         raise Malformed(self.place or "document", message)
 
-    def members(
-        self, required: Collection[str], optional: Collection[str] = ()
-    ) -> dict[str, "Node"]:
+    def members(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
         """The object's members by name; a missing or an unknown one is refused."""
         if not isinstance(self.value, dict):
             self.fail("must be an object")
@@ -39,7 +39,7 @@ class Node:
         prefix = f"{self.place}." if self.place else ""
         return {name: Node(value, prefix + name) for name, value in self.value.items()}
 
-    def entries(self, most: int) -> Iterator[tuple[str, "Node"]]:
+    def entries(self, most: int) -> Iterator[tuple[str, Node]]:
         """The members of an object whose names are keys of the content."""
         if not isinstance(self.value, dict):
             self.fail("must be an object")
@@ -51,7 +51,7 @@ class Node:
                 node.fail("the name is not a key")
             yield name, node
 
-    def elements(self, least: int, most: int) -> list["Node"]:
+    def elements(self, least: int, most: int) -> list[Node]:
         if not isinstance(self.value, list):
             self.fail("must be an array")
         if not least <= len(self.value) <= most:

@@ -7,6 +7,8 @@ and either decimal sign. A multiple choice earns (right picks less wrong picks) 
 below 0; only exactly the right choices earn 1.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections.abc import Iterator

@@ -4,6 +4,8 @@ All stored logits are multiples of 2**-20 and bounded, so that their sums are ex
 and no answer, however odd, leads to an infinity or NaN.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,7 +47,7 @@ class Level:
     value: float = 0.0
     n: int = 0
 
-    def moved(self, rate: Rate, surprise: float) -> "Level":
+    def moved(self, rate: Rate, surprise: float) -> Level:
         return Level(settle(self.value + rate.at(self.n) * surprise), min(self.n + 1, MOST))
 
 
@@ -66,7 +68,7 @@ class Belief:
     def logit(self) -> float:
         return self.prior + self.right + self.wrong + self.practice
 
-    def condensed(self) -> "Belief":
+    def condensed(self) -> Belief:
         """The same belief, its history folded into the prior once a part has grown too long."""
         parts = (self.right, self.wrong, self.practice)
         return Belief(prior=self.logit) if max(map(abs, parts)) > MAX_PART else self
@@ -140,7 +142,7 @@ class LearnerState:
         }
 
     @staticmethod
-    def from_json(value: object) -> "LearnerState":
+    def from_json(value: object) -> LearnerState:
         """The inverse of `to_json`. Raises StateInvalid."""
         try:
             return _read_state(Node(value, "state"))

@@ -1,5 +1,7 @@
 """The sentences of an explanation: one voice to the learner, one to the manager."""
 
+from __future__ import annotations
+
 from app.learning.choose import Ask, Decision
 from app.learning.content import Activity
 from app.learning.mastery import mastery

@@ -1,5 +1,7 @@
 """Activities and interactions, xAPI Data 1.0.3 §2.4.4.1."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

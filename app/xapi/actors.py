@@ -1,5 +1,7 @@
 """Agents and groups, xAPI Data 1.0.3 §2.4.2: exactly one inverse functional identifier."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from app.xapi import formats

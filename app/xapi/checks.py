@@ -1,5 +1,7 @@
 """The pieces that the validator is made of: a check takes a value and its place, or raises."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Never

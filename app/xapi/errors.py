@@ -4,6 +4,8 @@ XapiError               400, see the kernel's errors
 └── StatementInvalid    a statement that the specification does not allow, with the place
 """
 
+from __future__ import annotations
+
 from app.kernel.errors import Invalid
 
 

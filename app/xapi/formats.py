@@ -3,6 +3,8 @@
 Each check answers whether the text is well formed; none of them looks anything up.
 """
 
+from __future__ import annotations
+
 import re
 from calendar import monthrange
 from datetime import datetime, timedelta

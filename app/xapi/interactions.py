@@ -1,5 +1,7 @@
 """The answers' formats: xAPI Data 1.0.3 §2.4.4.1 and its appendix C on response patterns."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal

@@ -5,6 +5,8 @@ and fact: the same fact told twice is the same statement, so that a repeated del
 and two objects never collide. The builders add nothing about a person but the account.
 """
 
+from __future__ import annotations
+
 import json
 import uuid
 from collections.abc import Mapping

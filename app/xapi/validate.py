@@ -4,6 +4,8 @@ It reads untrusted JSON values, names the place of the first fault, refuses what
 specification does not know, null anywhere outside an extension, and sizes beyond its bounds.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Literal, NewType, cast
 

@@ -1,5 +1,7 @@
 """The verbs and words that our statements use, each with the vocabulary it comes from."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

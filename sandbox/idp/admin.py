@@ -1,5 +1,7 @@
 """The provider's admin page: the directory, buttons that push, and what each push said."""
 
+from __future__ import annotations
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 

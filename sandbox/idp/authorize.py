@@ -4,6 +4,8 @@ OpenID Connect Core §3.1.2; PKCE with S256 is demanded (RFC 7636); the answer n
 (RFC 9207).
 """
 
+from __future__ import annotations
+
 import re
 import secrets
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """The relying parties that this provider knows, and how they prove themselves."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hmac

@@ -5,6 +5,8 @@ is in `push`. The externalId is the employee number, as an administrator would m
 HR number is what all systems share.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from typing import Any

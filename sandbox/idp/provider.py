@@ -1,5 +1,7 @@
 """The provider's endpoints and its sign-in page."""
 
+from __future__ import annotations
+
 import hmac
 import secrets
 

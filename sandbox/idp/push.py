@@ -3,6 +3,8 @@
 Every exchange is kept with its request and response, as a provisioning log would show it.
 """
 
+from __future__ import annotations
+
 import json
 import time
 import uuid

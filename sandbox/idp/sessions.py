@@ -1,5 +1,7 @@
 """Who is signed in at the provider: one row for each browser."""
 
+from __future__ import annotations
+
 import secrets
 
 from sandbox.campus import Campus

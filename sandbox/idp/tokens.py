@@ -1,5 +1,7 @@
 """The token and userinfo endpoints (OpenID Connect Core §3.1.3, §5.3)."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import hmac

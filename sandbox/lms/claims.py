@@ -1,5 +1,7 @@
 """The claims of a resource link launch (LTI 1.3 §5.3, AGS §3.1, NRPS §3.6)."""
 
+from __future__ import annotations
+
 from sandbox.campus import Campus
 from sandbox.lms.course import (
     COURSE,

@@ -1,5 +1,7 @@
 """The course: its resource links, and the line items of its gradebook."""
 
+from __future__ import annotations
+
 import secrets
 from typing import Any
 

@@ -3,6 +3,8 @@
 `standard` follows the specifications to the letter; `moodle` answers as Moodle 5.1 was seen to.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 

@@ -4,6 +4,8 @@
 return and gives the fields to post to it: an id_token, or an OAuth error.
 """
 
+from __future__ import annotations
+
 import json
 import secrets
 from collections.abc import Mapping

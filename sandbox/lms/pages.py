@@ -1,5 +1,7 @@
 """The LMS's pages: the course, an activity in a frame or a window, the gradebook."""
 
+from __future__ import annotations
+
 import secrets
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request

@@ -1,5 +1,7 @@
 """Names and Role Provisioning Services 2.0: who is on the course."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 from sandbox.campus import Campus

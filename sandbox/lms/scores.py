@@ -1,5 +1,7 @@
 """Scores and results: what a score may say, and what the gradebook makes of it (AGS 2.0 §3.4)."""
 
+from __future__ import annotations
+
 import math
 import re
 from datetime import UTC, datetime, timedelta

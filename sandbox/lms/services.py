@@ -1,5 +1,7 @@
 """The LMS's services over HTTP: JWKS, token, AGS and NRPS."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from flask import Blueprint, Response, json, jsonify, request

@@ -1,5 +1,7 @@
 """The token endpoint: a signed assertion in, a bearer token out (LTI Security Framework §4.1)."""
 
+from __future__ import annotations
+
 import json
 import secrets
 from collections.abc import Mapping

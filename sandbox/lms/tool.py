@@ -1,5 +1,7 @@
 """The one tool that this LMS knows: the gateway, as an administrator registered it."""
 
+from __future__ import annotations
+
 from sandbox import fields
 from sandbox.campus import Campus
 from sandbox.errors import Refused

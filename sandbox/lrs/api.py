@@ -1,5 +1,7 @@
 """The LRS over HTTP, and its page that shows statements as they come."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hmac

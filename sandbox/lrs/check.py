@@ -1,5 +1,7 @@
 """Whether a statement is one (xAPI 1.0.3 Data §2): 400 with the first thing that is wrong."""
 
+from __future__ import annotations
+
 import re
 import uuid
 from datetime import datetime

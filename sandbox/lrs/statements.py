@@ -1,5 +1,7 @@
 """Keeping statements once and for ever, in order of arrival (xAPI 1.0.3 Communication §2.1)."""
 
+from __future__ import annotations
+
 import secrets
 import uuid
 from collections.abc import Callable, Mapping

@@ -1,5 +1,7 @@
 """Every table of the gateway. Importing this package fills `metadata`."""
 
+from __future__ import annotations
+
 from app.store.tables import access, learning, lti, outbox, people, scim, tenants
 from app.store.types import metadata
 

@@ -1,5 +1,7 @@
 """Signing in: connections to identity providers, and signed-in sessions."""
 
+from __future__ import annotations
+
 from sqlalchemy import Boolean, Column, Index
 
 from app.store.types import Json, Str, Time, tenant_table, to

@@ -1,5 +1,7 @@
 """Activities and what people do in them: versions, parameters, state, attempts, answers, statements."""
 
+from __future__ import annotations
+
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table
 
 from app.store.types import Json, Str, Time, metadata, tenant_table, to

@@ -1,5 +1,7 @@
 """Platforms as LTI 1.3 names them: registrations, deployments, contexts, resource links, line items."""
 
+from __future__ import annotations
+
 from sqlalchemy import Boolean, Column, Index, Table
 
 from app.store.types import Json, Str, Time, metadata, tenant_table, to

@@ -1,5 +1,7 @@
 """The outbox: facts, what is to be delivered of them and where, and every try."""
 
+from __future__ import annotations
+
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table
 
 from app.store.types import Json, Str, Time, metadata, tenant_table

@@ -1,5 +1,7 @@
 """People, the identities that point to them, their groups, roles and local passwords."""
 
+from __future__ import annotations
+
 from sqlalchemy import Boolean, Column, Index, Integer
 
 from app.store.types import Json, Str, Time, tenant_table, to

@@ -1,5 +1,7 @@
 """SCIM resources: the JSON as it is served, beside indexed rows of (path, folded value)."""
 
+from __future__ import annotations
+
 from sqlalchemy import Column, Float, Index, Integer, PrimaryKeyConstraint
 
 from app.store.types import Json, Str, Time, tenant_table

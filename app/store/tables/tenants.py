@@ -1,5 +1,7 @@
 """Tenants, their verified domains, keys and tokens, and what is remembered once."""
 
+from __future__ import annotations
+
 from sqlalchemy import Boolean, Column, Index, LargeBinary, PrimaryKeyConstraint, Table
 
 from app.store.types import Json, Str, Time, metadata, tenant_table
