@@ -40,8 +40,9 @@ class Demo:
         )
         until = time.monotonic() + _READY_SECONDS
         while not note.exists():
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < until, self.log()
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.process.kill()
+                raise AssertionError(f"the demo is not ready: {self.log()}")
             time.sleep(0.05)
         self.note: dict[str, Any] = json.loads(note.read_text())
 

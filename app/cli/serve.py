@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import click
@@ -22,6 +23,7 @@ from app.worker import main as run_worker
 
 _GRACE_SECONDS = 30
 _QUICK_DEATH = 5.0
+_LONGEST_PAUSE = 30.0
 
 
 @click.command()
@@ -74,6 +76,8 @@ class Supervisor:
         self._commands = commands
         self._env = env
         self._children: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+        self._quick_deaths: Counter[str] = Counter()
+        self._due: dict[str, float] = {}
         self._stopping = threading.Event()
 
     def run(self) -> int:
@@ -89,14 +93,25 @@ class Supervisor:
                 if name == "web" and time.monotonic() - started < _QUICK_DEATH:
                     self._finish()
                     return child.returncode or 1
-                time.sleep(0.5)
-                self._start(name)
+                if time.monotonic() >= self._due_at(name):
+                    self._start(name)
         self._finish()
         return 0
+
+    def _due_at(self, name: str) -> float:
+        """When a child that has died starts again: one that keeps dying at once waits longer each time."""
+        if name in self._due:
+            return self._due[name]
+        now = time.monotonic()
+        quick = now - self._children[name][1] < _QUICK_DEATH
+        self._quick_deaths[name] = self._quick_deaths[name] + 1 if quick else 0
+        self._due[name] = now + min(_LONGEST_PAUSE, 0.5 * 2 ** self._quick_deaths[name])
+        return self._due[name]
 
     def _start(self, name: str) -> None:
         child = subprocess.Popen(self._commands[name], env=self._env, preexec_fn=_with_parent())  # noqa: S603, PLW1509
         self._children[name] = (child, time.monotonic())
+        self._due.pop(name, None)
 
     def _finish(self) -> None:
         # The web first: what it still answers may give the worker something to deliver.

@@ -73,11 +73,13 @@ class Served:
 def served(tmp_path: Path) -> Iterator[Served]:
     made = Served(tmp_path)
     assert made.ostiary("db", "upgrade").returncode == 0
-    made.start()
-    yield made
-    if made.process.poll() is None:
-        made.process.terminate()
-        made.process.wait(60)
+    try:
+        made.start()
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.terminate()
+            made.process.wait(60)
 
 
 def gone(pid: int) -> bool:
