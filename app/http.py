@@ -29,7 +29,7 @@ from app.kernel import transaction
 USER_AGENT = "Ostiary/0.1 (+learning gateway)"
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 15.0
-_TOTAL_SECONDS = 30.0
+_TOTAL_SECONDS = 20.0
 """For all of a request: who sends a byte now and then would never meet the others."""
 _TOO_SLOW = "The answer came too slowly."
 _MAX_BYTES = 4 * 1024 * 1024

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from app.flows import provision
 from app.kernel.person import Person, told
-from app.store import audit, people, sessions
+from app.store import audit, connections, people, sessions
+from app.store.connections import Connection
+from app.store.people import Identity
 from scim.represent import EVERYTHING
 from scim.schemas import USER, USER_URN
 
@@ -69,13 +71,21 @@ def refs(*keys):
     return [{"value": key} for key in keys]
 
 
-def arrived_by(source, deps, tenant, name):
-    """A person whom a sign-in or a launch made."""
+def arrived_by(source, deps, tenant, name, rule="userName"):
+    """A person whom a sign-in or a launch made; by a connection with this rule."""
     made = told(
         Person(deps.ids.new()), {"user_name": name, "given_name": "A."}, source, deps.clock()
     )
+    trust = deps.ids.new()
     with deps.db.tx(tenant.id) as tx:
         people.add(tx, made, deps.clock())
+        if source in {"oidc", "saml"}:
+            connections.add(tx, Connection(
+                tenant, trust, source, "IdP", "https://idp.example", {}, None, rule, True, True, deps.clock(),
+            ))  # fmt: skip
+        people.identify(
+            tx, Identity(deps.ids.new(), made.id, source, trust, name), "new", deps.clock()
+        )
     return made.id
 
 

@@ -19,7 +19,7 @@ from app.store.destinations import Stream
 from app.store.outbox import Claimed
 
 LEASE = timedelta(seconds=90)
-"""Longer than connecting, reading and a token request can take together."""
+"""Longer than the four requests that a grade can take: a token, the score, and both again after a 401."""
 
 _BATCH = 50
 
@@ -79,6 +79,8 @@ def forward(deps: Deps, stream: Stream) -> int:
         if outcome.kind != "refused" or len(batch) == 1:
             break
         batch = batch[: len(batch) // 2]
+        if not _keep(deps, stream):
+            return 0
     now = deps.clock()
     with deps.db.system(write=True) as system:
         if not batch:
@@ -99,3 +101,9 @@ def forward(deps: Deps, stream: Stream) -> int:
                 deps, system.within(stream.tenant), stream, json.loads(last.body), outcome, now
             )
     return len(batch)
+
+
+def _keep(deps: Deps, stream: Stream) -> bool:
+    """Hold the lease for another request; False when it was lost."""
+    with deps.db.system(write=True) as system:
+        return destinations.renew(system, stream, deps.clock() + LEASE)

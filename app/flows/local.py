@@ -15,6 +15,7 @@ from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
 from app.kernel.person import Person, told
 from app.kernel.tenant import Tenant
 from app.store import audit, once, passwords, people, sessions, tenants
+from app.store.db import Tx
 from app.store.people import Identity
 from app.store.sql import exclusive
 from sso.linking import email_address
@@ -88,12 +89,22 @@ def create_administrator(deps: Deps, slug: str, email: str, password: str) -> Pe
             people.add(tx, person, now)
         elif not person.may_enter:
             raise Refused("This person is switched off.", code="person_inactive")
+        elif not _vouched_for(tx, person):
+            raise Conflict(
+                "Someone who signed in bears this user name, but no rule says that the name identifies them. "
+                "Choose another address."
+            )
         account = Identity(deps.ids.new(), person.id, SOURCE, SOURCE, address.casefold())
         people.identify(tx, account, "operator", now)
         people.grant(tx, person.id, "administrator", "operator", now)
         passwords.put(tx, person.id, hashed, now)
         audit.record(tx, deps.ids.new(), now, "operator", "administrator.created", person.id)
     return person
+
+
+def _vouched_for(tx: Tx, person: Person) -> bool:
+    said = (person.sources or {}).get("user_name", {}).get("source", "")
+    return said.startswith("scim") or people.named_by_rule(tx, person.id)
 
 
 def set_password(deps: Deps, slug: str, email: str, password: str) -> Person:

@@ -30,7 +30,7 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
     gone = _gone(act, body)
     if gone is not None:
         return _come_back(act, *gone, body)
-    bearer = people.by_user_name(act.tx, body["userName"])
+    bearer = _bearer(act, body["userName"])
     if bearer is None:
         person = person_of(Person(act.deps.ids.new()), body, act)
         people.add(act.tx, person, act.now)
@@ -63,6 +63,9 @@ def leave(act: Act, person: Person, gone: Stored) -> None:
     memberships.forget(act.tx, person.id)
     scim.remove(act.tx, USER, gone, act.now)
     _shut_out(act, person)
+    # Who comes back under the same externalId comes back without the keys to the house.
+    if roles := people.revoke_roles(act.tx, person.id):
+        act.note("roles.revoked", person.id, count=roles)
 
 
 def person_of(person: Person, body: Mapping[str, Any], act: Act) -> Person:
@@ -113,9 +116,22 @@ def _come_back(act: Act, person: Person, gone: Stored, body: Mapping[str, Any]) 
     return scim.restore(act.tx, act.client, USER, gone, body, act.now)
 
 
-def _adopted(act: Act, bearer: Person, body: Mapping[str, Any]) -> Person:
-    person = people.lock(act.tx, bearer.id)
-    if person is None or scim.is_known(act.tx, bearer.id) or not _came_by_sign_in(person):
+def _bearer(act: Act, user_name: str) -> Person | None:
+    """The person whom a userName means; whoever bears it without anybody's word gives it up.
+
+    Otherwise a sign-in that no rule identifies by this name could keep its owner from arriving.
+    """
+    found = people.by_user_name(act.tx, user_name)
+    person = people.lock(act.tx, found.id) if found else None
+    if person is None or scim.is_known(act.tx, person.id) or _came_by_sign_in(act, person):
+        return person
+    people.save(act.tx, replace(person, user_name=None), act.now)
+    act.note("person.gave_up_user_name", person.id)
+    return None
+
+
+def _adopted(act: Act, person: Person, body: Mapping[str, Any]) -> Person:
+    if scim.is_known(act.tx, person.id):
         raise Uniqueness("Another User bears this userName.")
     after = person_of(person, body, act)
     people.save(act.tx, after, act.now)
@@ -124,9 +140,10 @@ def _adopted(act: Act, bearer: Person, body: Mapping[str, Any]) -> Person:
     return after
 
 
-def _came_by_sign_in(person: Person) -> bool:
-    said = (person.sources or {}).get("user_name", {})
-    return said.get("source", "").partition(":")[0] in _SIGNED_IN
+def _came_by_sign_in(act: Act, person: Person) -> bool:
+    """Whether a sign-in said the userName, by a connection whose rule is that it identifies."""
+    said = (person.sources or {}).get("user_name", {}).get("source", "")
+    return said.partition(":")[0] in _SIGNED_IN and people.named_by_rule(act.tx, person.id)
 
 
 def _shut_out(act: Act, person: Person) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.deps import Deps
 from app.flows import services
 from app.http import HttpFailed
@@ -15,6 +17,8 @@ from lti.service import HttpRequest
 
 _PAGES = 200
 _MEMBERS = 20_000
+_PATIENCE = timedelta(seconds=25)
+"""A teacher waits for the page that shows them."""
 
 
 def members(deps: Deps, launch: Launch) -> tuple[Member, ...]:
@@ -29,7 +33,12 @@ def members(deps: Deps, launch: Launch) -> tuple[Member, ...]:
     found: list[Member] = []
     if url is None:
         raise NotFound("The platform offers no list of this course's members.", code="no_roster")
+    until = deps.clock() + _PATIENCE
     for _ in range(_PAGES):
+        if deps.clock() > until:
+            raise NeighbourFailed(
+                "The platform lists its members too slowly.", code="roster_unavailable"
+            )
         page = _page(deps, launch, url)
         found += page.members
         if page.next_url is None or len(found) >= _MEMBERS:

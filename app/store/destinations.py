@@ -80,6 +80,18 @@ def claim(system: System, now: datetime, lease: str, until: datetime) -> Stream 
     )  # fmt: skip
 
 
+def renew(system: System, stream: Stream, until: datetime) -> bool:
+    """Hold a lease for longer; False when it was lost."""
+    mine = and_(
+        destination.c.tenant_id == stream.tenant,
+        destination.c.id == stream.id,
+        destination.c.lease == stream.lease,
+    )
+    return (
+        system.conn.execute(update(destination).where(mine).values(lease_until=until)).rowcount == 1
+    )
+
+
 def advance(system: System, stream: Stream, cursor: tuple[int, int], now: datetime) -> bool:
     """Move the cursor behind what was accepted; False when the lease was lost."""
     return _release(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.kernel.errors import Conflict
 from app.kernel.person import Person
 from app.store.db import Read, Tx
 from app.store.sql import insert_once, locked
+from app.store.tables.access import connection
 from app.store.tables.people import identity, person, role_grant
 from app.store.tables.scim import external_id
 from scim.text import fold
@@ -204,12 +205,36 @@ def identify(tx: Tx, known: Identity, joined_by: str, now: datetime) -> bool:
     })  # fmt: skip
 
 
+def named_by_rule(read: Read, person_id: str) -> bool:
+    """Tell whether a connection whose rule is the userName vouches for this person's, or we ourselves do."""
+    by_rule = (
+        select(identity.c.id)
+        .outerjoin(
+            connection,
+            (connection.c.tenant_id == identity.c.tenant_id)
+            & (connection.c.id == identity.c.issuer),
+        )
+        .where(
+            identity.c.tenant_id == read.tenant,
+            identity.c.person_id == person_id,
+            or_(identity.c.source == "local", connection.c.link_by == "userName"),
+        )
+    )
+    return read.conn.execute(by_rule.limit(1)).first() is not None
+
+
 def grant(tx: Tx, person_id: str, role: str, granted_by: str, now: datetime) -> None:
     """Give a role in the console."""
     insert_once(tx.conn, role_grant, {
         "tenant_id": tx.tenant, "person_id": person_id, "role": role,
         "granted_by": granted_by, "granted_at": now,
     })  # fmt: skip
+
+
+def revoke_roles(tx: Tx, person_id: str) -> int:
+    """Take every role in the console back; returns how many there were."""
+    mine = (role_grant.c.tenant_id == tx.tenant) & (role_grant.c.person_id == person_id)
+    return tx.conn.execute(delete(role_grant).where(mine)).rowcount
 
 
 def roles(read: Read, person_id: str) -> frozenset[str]:

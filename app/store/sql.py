@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    any_,
     bindparam,
     func,
     select,
@@ -69,10 +70,34 @@ def _insert(dialect: str, table: Table) -> Any:
 def among(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> ColumnElement[bool]:
     """Whether the column is one of the ids: one parameter, however many they are."""
     if conn.dialect.name == "sqlite":
+        return column.in_(_each(conn, ids))
+    return column == any_(bindparam(None, list(ids), postgresql.ARRAY(Text)))
+
+
+def outside(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> ColumnElement[bool]:
+    """Whether the column is none of the ids."""
+    return column.not_in(_each(conn, ids))
+
+
+def _each(conn: Connection, ids: Iterable[str]) -> Select[Any]:
+    if conn.dialect.name == "sqlite":
         array = bindparam(None, json.dumps(list(ids)), Text)
-        return column.in_(select(func.json_each(array).table_valued("value").c.value))
-    listed = bindparam(None, list(ids), postgresql.ARRAY(Text))
-    return column.in_(select(func.unnest(listed)))
+        return select(func.json_each(array).table_valued("value").c.value)
+    return select(func.unnest(bindparam(None, list(ids), postgresql.ARRAY(Text))))
+
+
+def one_of(
+    conn: Connection, column: ColumnElement[str], found: Select[*tuple[Any, ...]]
+) -> ColumnElement[bool]:
+    """Whether the column is one of what the query finds.
+
+    PostgreSQL would join the two in an order that it guesses, and before it has counted the rows of a
+    new tenant each against each; an array it makes once and then looks up by.
+    """
+    if conn.dialect.name == "sqlite":
+        return column.in_(found)
+    array = func.array(found.scalar_subquery(), type_=postgresql.ARRAY(Text))
+    return column == any_(array)
 
 
 def locked(conn: Connection, statement: Select[Any]) -> Select[Any]:

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app.flows import tenancy
+from app.flows import deliver, tenancy
 from app.store import destinations, outbox, statements
 from app.worker import Worker
 
@@ -206,3 +206,15 @@ def test_an_answer_that_makes_no_sense_is_one_to_try_again(
     clock.move(days=1, seconds=1)
     Worker(deps).run_until_idle()
     assert record_store.arrived == said
+
+
+def test_a_lease_lost_while_a_batch_is_halved_moves_nothing(
+    deps, tenant, record_store, destination, monkeypatch
+):
+    said = say(deps, tenant, 4)
+    record_store.refuses = {said[0]}
+    monkeypatch.setattr(destinations, "renew", lambda *_: False)
+    stream = deliver.claim_stream(deps)
+    assert deliver.forward(deps, stream) == 0
+    assert record_store.batches == [4]
+    assert dead(deps, tenant) == []

@@ -12,10 +12,11 @@ import pytest
 from app.flows import local, tenancy
 from app.kernel import credential
 from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
-from app.kernel.person import Person
+from app.kernel.person import Person, told
 from app.store import passwords, people, sessions
 from tests.flows.conftest import hidden
 from tests.flows.test_signin import who
+from tests.provisioning import arrived_by
 
 EMAIL, PASSWORD = "root@acme.example", "correct horse battery"
 
@@ -215,10 +216,16 @@ def test_the_password_is_kept_as_a_salted_hash(deps, tenant, administrator):
 
 
 def test_whom_provisioning_brought_becomes_administrator_as_the_same_person(deps, tenant):
-    known = Person(deps.ids.new(), user_name="Root@Acme.Example")
+    known = told(Person(deps.ids.new()), {"user_name": "Root@Acme.Example"}, "scim:x", deps.clock())
     with deps.db.tx(tenant.id) as tx:
         people.add(tx, known, deps.clock())
     assert local.create_administrator(deps, "acme", EMAIL, PASSWORD).id == known.id
+
+
+def test_who_merely_signed_in_under_the_address_does_not_become_administrator(deps, tenant):
+    arrived_by("oidc", deps, tenant, EMAIL, "email")
+    with pytest.raises(Conflict, match="no rule says"):
+        local.create_administrator(deps, "acme", EMAIL, PASSWORD)
 
 
 @pytest.mark.parametrize(

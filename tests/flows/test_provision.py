@@ -45,11 +45,25 @@ def test_who_came_by_sign_in_with_this_user_name_is_the_one_meant(desk, deps, te
         desk.create(userName="Ada@X.example")
 
 
-def test_a_launch_s_word_for_a_user_name_makes_nobody_the_one_meant(desk, deps, tenant):
-    arrived_by("lti", deps, tenant, "ada@x.example")
-    with pytest.raises(Uniqueness):
-        desk.create(**ADA)
-    assert desk.total() == 0
+@pytest.mark.parametrize(
+    ("source", "rule"), [("lti", None), ("oidc", "email"), ("saml", "externalId")]
+)
+def test_who_bears_a_user_name_without_a_rule_s_word_gives_it_up(desk, deps, tenant, source, rule):
+    squatter = arrived_by(source, deps, tenant, "ada@x.example", rule)
+    made = desk.create(**ADA)
+    assert made["id"] != squatter
+    assert desk.person(squatter).user_name is None
+    assert desk.total() == 1
+
+
+def test_who_comes_back_comes_back_without_roles(desk, deps, tenant):
+    made = desk.create(**ADA)
+    with deps.db.tx(tenant.id) as tx:
+        people.grant(tx, made["id"], "administrator", "operator", deps.clock())
+    desk.delete(made["id"])
+    assert desk.create(**ADA)["id"] == made["id"]
+    with deps.db.read(tenant.id) as read:
+        assert people.roles(read, made["id"]) == frozenset()
 
 
 def test_one_adopted_as_inactive_is_shut_out(desk, deps, tenant):
