@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -77,7 +78,9 @@ def test_the_import_rules_are_kept():
 
 
 def test_the_top_level_holds_what_is_agreed_and_nothing_else():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     found = {line.split("/")[0] for line in listed.stdout.splitlines() if "/" in line}
     assert found - {".ci", ".github"} <= FOLDERS
 
@@ -104,7 +107,13 @@ def test_every_index_of_a_tenants_rows_begins_with_the_tenant_or_says_why():
 
 
 def test_time_and_ids_are_drawn_in_one_place_only():
-    banned = {("datetime", "now"), ("datetime", "utcnow"), ("time", "time"), ("uuid", "uuid4"), ("date", "today")}
+    banned = {
+        ("datetime", "now"),
+        ("datetime", "utcnow"),
+        ("time", "time"),
+        ("uuid", "uuid4"),
+        ("date", "today"),
+    }
     for package in PACKAGES - {"sandbox", "migrations"}:
         for path in (ROOT / package).rglob("*.py"):
             if path.relative_to(ROOT).as_posix() == "app/kernel/clock.py":
@@ -112,7 +121,9 @@ def test_time_and_ids_are_drawn_in_one_place_only():
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     owner = node.func.value
-                    name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+                    name = (
+                        owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+                    )
                     assert (name, node.func.attr) not in banned, f"{path}:{node.lineno}"
 
 
@@ -142,6 +153,15 @@ def test_lock_files_hold_hashes_and_no_addresses():
         assert "://" not in text, path.name
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert all("==" in line and line.rstrip().endswith("\\") for line in pins), path.name
+
+
+def test_the_peers_come_from_npm_by_name_and_hash():
+    lock = json.loads((ROOT / "tests/interop/peers/package-lock.json").read_text())
+    packages = [one for path, one in lock["packages"].items() if path]
+    assert packages
+    for one in packages:
+        assert "resolved" not in one
+        assert one["integrity"].startswith("sha512-")
 
 
 def test_the_lock_files_pin_what_pyproject_asks_for():

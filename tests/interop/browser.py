@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page, Playwright
 
 PROGRAM = "/usr/bin/chromium"
 FLAGS = [
@@ -28,14 +28,20 @@ _MOST_TABS = 60
 
 
 @contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
+    """Playwright itself, of which a thread can have only one."""
     # Not at the top: `make test` collects this folder too, where Playwright need not be installed.
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*FLAGS, *flags])
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@contextmanager
+def chromium(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*FLAGS, *flags])
+    yield browser
+    browser.close()
 
 
 class Desk:

@@ -19,7 +19,7 @@ from tests.interop.person import answer
 from tests.interop.tls import Front
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
@@ -90,8 +90,8 @@ def course(
 
 
 @pytest.fixture(scope="module")
-def strict() -> Iterator[Browser]:
-    with chromium("--test-third-party-cookie-phaseout") as running:
+def strict(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright, "--test-third-party-cookie-phaseout") as running:
         yield running
 
 
