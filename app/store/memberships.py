@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Row, Table, delete, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.db import Read, Tx
-from app.store.sql import among
+from app.store.sql import among, outside
 from app.store.tables.people import membership, person
 from app.store.tables.scim import resource
-
-_LIVE = and_(resource.c.tenant_id == membership.c.tenant_id, resource.c.deleted_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +28,28 @@ class Link:
 
 def members(read: Read, group_ids: Collection[str]) -> dict[str, list[Link]]:
     """Return each group's members by id, without those that are deleted."""
-    rows = read.conn.execute(
-        select(
-            membership.c.group_id, membership.c.person_id, membership.c.kind,
-            resource.c.body["displayName"].as_string().label("group_name"), person.c.display_name,
-        )
-        .join(resource, _LIVE & (resource.c.id == membership.c.person_id))
-        .outerjoin(person, (person.c.tenant_id == resource.c.tenant_id) & (person.c.id == resource.c.id))
-        .where(membership.c.tenant_id == read.tenant, among(read.conn, membership.c.group_id, group_ids))
-        .order_by(membership.c.group_id, membership.c.person_id)
-    )  # fmt: skip
+    rows = _rows(read, membership.c.group_id, group_ids)
+    users = _names(read, person, person.c.display_name, _others(rows, "User"))
+    groups = _names(read, resource, resource.c.body, _others(rows, "Group"))
     found: dict[str, list[Link]] = defaultdict(list)
     for row in rows:
-        display = row.display_name if row.kind == "User" else row.group_name
-        found[row.group_id].append(Link(row.person_id, row.kind, display))
+        if row.person_id in users:
+            found[row.group_id].append(Link(row.person_id, "User", users[row.person_id]))
+        elif row.person_id in groups:
+            name = groups[row.person_id].get("displayName")
+            found[row.group_id].append(Link(row.person_id, "Group", name))
     return found
 
 
 def groups(read: Read, member_ids: Collection[str]) -> dict[str, list[Link]]:
     """Return the groups that each of these belongs to directly, by id."""
-    rows = read.conn.execute(
-        select(membership.c.person_id, resource.c.id, resource.c.body)
-        .join(resource, _LIVE & (resource.c.id == membership.c.group_id))
-        .where(membership.c.tenant_id == read.tenant, among(read.conn, membership.c.person_id, member_ids))
-        .order_by(membership.c.person_id, resource.c.id)
-    )  # fmt: skip
+    rows = _rows(read, membership.c.person_id, member_ids)
+    named = _names(read, resource, resource.c.body, {row.group_id for row in rows})
     found: dict[str, list[Link]] = defaultdict(list)
     for row in rows:
-        found[row.person_id].append(Link(row.id, "Group", row.body.get("displayName")))
+        if row.group_id in named:
+            name = named[row.group_id].get("displayName")
+            found[row.person_id].append(Link(row.group_id, "Group", name))
     return found
 
 
@@ -87,13 +79,35 @@ def remove(tx: Tx, group_id: str, ids: Collection[str]) -> int:
 
 def keep(tx: Tx, group_id: str, ids: Collection[str]) -> int:
     """Remove all members but these; returns how many."""
-    return _delete(tx, group_id, ~among(tx.conn, membership.c.person_id, ids))
+    return _delete(tx, group_id, outside(tx.conn, membership.c.person_id, ids))
 
 
 def forget(tx: Tx, resource_id: str) -> None:
     """Remove a User or Group from all groups, and a Group's own members."""
     sides = or_(membership.c.group_id == resource_id, membership.c.person_id == resource_id)
     tx.conn.execute(delete(membership).where(membership.c.tenant_id == tx.tenant, sides))
+
+
+def _rows(read: Read, side: Column[str], ids: Collection[str]) -> Sequence[Row[Any, Any, Any]]:
+    return read.conn.execute(
+        select(membership.c.group_id, membership.c.person_id, membership.c.kind)
+        .where(membership.c.tenant_id == read.tenant, among(read.conn, side, ids))
+        .order_by(membership.c.group_id, membership.c.person_id)
+    ).all()
+
+
+def _others(rows: Sequence[Row[Any, Any, Any]], kind: str) -> set[str]:
+    return {row.person_id for row in rows if row.kind == kind}
+
+
+def _names(read: Read, table: Table, name: Column[Any], ids: Collection[str]) -> dict[str, Any]:
+    """The names, or what holds them, of the live ones among these."""
+    if not ids:
+        return {}
+    live = select(table.c.id, name).where(
+        table.c.tenant_id == read.tenant, table.c.deleted_at.is_(None), among(read.conn, table.c.id, ids)
+    )  # fmt: skip
+    return {row[0]: row[1] for row in read.conn.execute(live)}
 
 
 def _of_ids(read: Read, ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:

@@ -50,23 +50,24 @@ class Stored:
     grouped: bool = False
 
 
-_RESOURCES = (
-    select(
-        resource.c.id, resource.c.body, resource.c.version, resource.c.created_at,
-        resource.c.updated_at, external_id.c.external_id,
-        exists(literal(1))
-        .where(membership.c.tenant_id == resource.c.tenant_id, membership.c.person_id == resource.c.id)
-        .label("grouped"),
+# As sub-queries, each asked once a row: a join PostgreSQL may get wrong until it has counted the rows.
+_EXTERNAL = (
+    select(external_id.c.external_id)
+    .where(
+        external_id.c.tenant_id == resource.c.tenant_id,
+        external_id.c.client == bindparam("client"),
+        external_id.c.type == resource.c.type,
+        external_id.c.resource_id == resource.c.id,
     )
-    .outerjoin(
-        external_id,
-        (external_id.c.tenant_id == resource.c.tenant_id)
-        & (external_id.c.client == bindparam("client"))
-        & (external_id.c.type == resource.c.type)
-        & (external_id.c.resource_id == resource.c.id),
-    )
-    .where(resource.c.tenant_id == bindparam("tenant"), resource.c.type == bindparam("type"))
-)  # fmt: skip
+    .scalar_subquery()
+)
+_GROUPED = exists(literal(1)).where(
+    membership.c.tenant_id == resource.c.tenant_id, membership.c.person_id == resource.c.id
+)
+_RESOURCES = select(
+    resource.c.id, resource.c.body, resource.c.version, resource.c.created_at, resource.c.updated_at,
+    _EXTERNAL.label("external_id"), _GROUPED.label("grouped"),
+).where(resource.c.tenant_id == bindparam("tenant"), resource.c.type == bindparam("type"))  # fmt: skip
 _ONE = _RESOURCES.where(resource.c.id == bindparam("id"), resource.c.deleted_at.is_(None))
 _DELETED = _RESOURCES.where(resource.c.id == bindparam("id"), resource.c.deleted_at.is_not(None))
 _PAGE = (

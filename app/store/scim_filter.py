@@ -33,6 +33,7 @@ from sqlalchemy import (
 
 from app.store.db import Read
 from app.store.scim_compare import Condition, on_text, on_time, row
+from app.store.sql import one_of
 from app.store.tables.people import membership
 from app.store.tables.scim import external_id, resource, value
 from scim.attributes import AttrPath, ResourceType
@@ -52,7 +53,7 @@ def condition(node: Node, read: Read, of: ResourceType, client: str, base_url: s
     externalIds are those of the `client`; `base_url` is the SCIM root's. Raises InvalidFilter for
     what is no string in the database (`meta.created co "2026"`).
     """
-    asked = _Asked(read, of, client, base_url, sqlite=read.conn.dialect.name == "sqlite")
+    asked = _Asked(read, of, client, base_url)
     return _holds(node, _Whole(asked, indexed=True))
 
 
@@ -62,7 +63,6 @@ class _Asked:
     of: ResourceType
     client: str
     base_url: str
-    sqlite: bool
 
 
 class _Scope(Protocol):
@@ -119,9 +119,8 @@ class _Whole:
                 return self._schemas(lambda row: compare is None or matches_rows(compare, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: link.some(path, compare))
-        return self._with(
-            _V, _V.c.resource_id, _V.c.type == self.asked.of.name, row(_V, path, compare)
-        )
+        mine = _V.c.type == self.asked.of.name
+        return self._with(_V, _V.c.resource_id, mine, row(_V, path, compare))
 
     def entry(self, path: AttrPath, inner: Node) -> Condition:
         match path.attribute.name if path.urn is None else "":
@@ -139,20 +138,23 @@ class _Whole:
             rest = [_holds(term, entry) for term in terms if term is not lead]
         else:
             found, rest = row(_V, path, None), [_holds(inner, entry)]
-        return self._with(_V, _V.c.resource_id, _V.c.type == self.asked.of.name, found, *rest)
+        mine = _V.c.type == self.asked.of.name
+        return self._with(_V, _V.c.resource_id, mine, found, *rest)
 
     def _with(
         self, rows: FromClause, owner: ColumnElement[str], *conditions: Condition
     ) -> Condition:
         """Whether the resource owns a row for which the conditions hold."""
         mine = rows.c.tenant_id == self.asked.read.tenant
-        if self.indexed:
-            return resource.c.id.in_(select(owner).where(mine, *conditions))
-        return exists(literal(1)).where(mine, owner == resource.c.id, *conditions)
+        if not self.indexed:
+            return exists(literal(1)).where(mine, owner == resource.c.id, *conditions)
+        owners = select(owner).where(mine, *conditions)
+        return one_of(self.asked.read.conn, resource.c.id, owners)
 
     def _external(self, compare: Compare | None) -> Condition:
         of = (_X.c.client == self.asked.client) & (_X.c.type == self.asked.of.name)
-        return self._with(_X, _X.c.resource_id, of, on_text(_X.c.external_id, compare))
+        found = on_text(_X.c.external_id, compare)
+        return self._with(_X, _X.c.resource_id, of, found)
 
     def _meta(self, path: AttrPath, compare: Compare | None) -> Condition:
         of, root = self.asked.of, self.asked.base_url

@@ -74,7 +74,9 @@ def among(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> C
     return column == any_(bindparam(None, list(ids), postgresql.ARRAY(Text)))
 
 
-def outside(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> ColumnElement[bool]:
+def outside(
+    conn: Connection, column: ColumnElement[str], ids: Iterable[str]
+) -> ColumnElement[bool]:
     """Whether the column is none of the ids."""
     return column.not_in(_each(conn, ids))
 

@@ -408,13 +408,13 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint(
-            "tenant_id", "client", "type", "resource_id", name=op.f("pk_scim_external_id")
+            "resource_id", "tenant_id", "client", "type", name=op.f("pk_scim_external_id")
         ),
     )
     op.create_index(
         "ix_scim_external_id",
         "scim_external_id",
-        ["tenant_id", "client", "type", "external_id"],
+        ["tenant_id", "external_id", "client", "type"],
         unique=False,
     )
     op.create_table(

@@ -51,16 +51,18 @@ external_id = tenant_table(
     Column("type", Str, primary_key=True),
     Column("resource_id", Str, primary_key=True),
     Column("external_id", Str, nullable=False),
+    PrimaryKeyConstraint("resource_id", "tenant_id", "client", "type"),
     row_id=False,
 )
 """externalId belongs to the provisioning client that set it (RFC 7643 §3.1)."""
 Index(
     "ix_scim_external_id",
     external_id.c.tenant_id,
+    external_id.c.external_id,
     external_id.c.client,
     external_id.c.type,
-    external_id.c.external_id,
 )
+"""Unlike the key in its first columns: before it has counted the rows, PostgreSQL takes one for the other."""
 
 resource_count = tenant_table(
     "scim_count",
