@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,18 @@ def test_the_lock_files_pin_what_pyproject_asks_for():
     for wanted in project["dependencies"]:
         name = wanted.split(">=")[0].split("==")[0].split("[")[0]
         assert f"{name.lower()}==" in lock or f"{name.lower()}[" in lock, wanted
+
+
+def test_what_a_package_wants_with_an_extra_is_pinned_with_it():
+    # Otherwise pip, asked for hashes, takes up the newest release of it and then refuses it as not pinned.
+    pins = {
+        line.split("==")[0].lower()
+        for path in ROOT.glob("requirements*.lock")
+        for line in path.read_text().splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    }
+    for package in distributions():
+        for wanted in package.requires or ():
+            found = re.match(r"([A-Za-z0-9_.-]+)(\[[^\]]+\])", wanted)
+            if found and "extra ==" not in wanted and package.name != "ostiary":
+                assert f"{found[1]}{found[2]}".lower() in pins, f"{package.name} wants {wanted}"
