@@ -38,7 +38,7 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
         person = _adopted(act, bearer, body)
     scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
     act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
-    return Stored(person.id, dict(body), 1, act.now, act.now)
+    return Stored(person.id, dict(body), 1, act.now, act.now, act.client)
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:

@@ -7,7 +7,7 @@ and without members, which are rows of `app.store.memberships`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from app.store.db import Read, Tx
 from app.store.sql import among, count_up, locked, upsert
 from app.store.tables.people import membership
-from app.store.tables.scim import HEAD, external_id, resource, resource_count, value
+from app.store.tables.scim import HEAD, external_id, resource, tally, value
 from scim import values
 from scim.attributes import ResourceType
 
@@ -39,7 +39,7 @@ _EXTERNAL_ID = "externalId"
 class Stored:
     """A resource as one provisioning client sees it: `body` holds that client's externalId.
 
-    `grouped` tells whether it is a member of any group.
+    `grouped` tells whether it is a member of any group · `owner`: the client that made it
     """
 
     id: str
@@ -47,6 +47,7 @@ class Stored:
     version: int
     created_at: datetime
     updated_at: datetime
+    owner: str
     grouped: bool = False
 
 
@@ -66,7 +67,7 @@ _GROUPED = exists(literal(1)).where(
 )
 _RESOURCES = select(
     resource.c.id, resource.c.body, resource.c.version, resource.c.created_at, resource.c.updated_at,
-    _EXTERNAL.label("external_id"), _GROUPED.label("grouped"),
+    resource.c.client, _EXTERNAL.label("external_id"), _GROUPED.label("grouped"),
 ).where(resource.c.tenant_id == bindparam("tenant"), resource.c.type == bindparam("type"))  # fmt: skip
 _ONE = _RESOURCES.where(resource.c.id == bindparam("id"), resource.c.deleted_at.is_(None))
 _DELETED = _RESOURCES.where(resource.c.id == bindparam("id"), resource.c.deleted_at.is_not(None))
@@ -173,8 +174,16 @@ def page(
 
 def counted(read: Read, of: ResourceType) -> int:
     """Return how many live resources there are, as their writers have counted them."""
-    mine = (resource_count.c.tenant_id == read.tenant) & (resource_count.c.type == of.name)
-    return read.conn.execute(select(resource_count.c.live).where(mine)).scalar() or 0
+    mine = (tally.c.tenant_id == read.tenant) & (tally.c.type == of.name)
+    return read.conn.execute(select(func.sum(tally.c.live)).where(mine)).scalar() or 0
+
+
+def active_people(read: Read, client: str) -> int:
+    """Return how many active people a provisioning client has made."""
+    mine = (
+        (tally.c.tenant_id == read.tenant) & (tally.c.type == "User") & (tally.c.client == client)
+    )
+    return read.conn.execute(select(tally.c.active).where(mine)).scalar() or 0
 
 
 def add(
@@ -182,7 +191,7 @@ def add(
 ) -> None:
     """Insert resources by id."""
     tx.conn.execute(_NEW_RESOURCE, [
-        {"tenant_id": tx.tenant, "id": key, "type": of.name, "body": _kept(body), "version": 1,
+        {"tenant_id": tx.tenant, "id": key, "type": of.name, "client": client, "body": _kept(body), "version": 1,
          "created_at": now, "updated_at": now}
         for key, body in bodies.items()
     ])  # fmt: skip
@@ -197,7 +206,7 @@ def add(
         _NEW_VALUE,
         [_value_row(tx, of, key, row) for key, body in bodies.items() for row in _rows(body, of)],
     )
-    _count_up(tx, of, len(bodies))
+    _count_up(tx, of, client, live=len(bodies), active=sum(map(_active, bodies.values())))
 
 
 def save(
@@ -216,7 +225,9 @@ def save(
     come = [_value_row(tx, of, before.id, row) for row in new - old]
     if come:
         tx.conn.execute(_NEW_VALUE, come)
-    return Stored(before.id, dict(body), before.version + 1, before.created_at, now, before.grouped)
+    if by := _active(body) - _active(before.body):
+        _count_up(tx, of, before.owner, live=0, active=by)
+    return replace(before, body=dict(body), version=before.version + 1, updated_at=now)
 
 
 def remove(tx: Tx, of: ResourceType, gone: Stored, now: datetime) -> None:
@@ -225,7 +236,7 @@ def remove(tx: Tx, of: ResourceType, gone: Stored, now: datetime) -> None:
     tx.conn.execute(
         delete(value).where(value.c.tenant_id == tx.tenant, value.c.resource_id == gone.id)
     )
-    _count_up(tx, of, -1)
+    _count_up(tx, of, gone.owner, live=-1, active=-_active(gone.body))
 
 
 def restore(
@@ -235,8 +246,8 @@ def restore(
     _rewrite(tx, gone, body, now)
     _rename(tx, client, of, gone, body)
     tx.conn.execute(_NEW_VALUE, [_value_row(tx, of, gone.id, row) for row in _rows(body, of)])
-    _count_up(tx, of, 1)
-    return Stored(gone.id, dict(body), gone.version + 1, gone.created_at, now)
+    _count_up(tx, of, gone.owner, live=1, active=_active(body))
+    return replace(gone, body=dict(body), version=gone.version + 1, updated_at=now, grouped=False)
 
 
 def _one(
@@ -258,7 +269,9 @@ def _stored(row: Row[Any]) -> Stored:
     body = dict(row.body)
     if row.external_id is not None:
         body[_EXTERNAL_ID] = row.external_id
-    return Stored(row.id, body, row.version, row.created_at, row.updated_at, bool(row.grouped))
+    return Stored(
+        row.id, body, row.version, row.created_at, row.updated_at, row.client, bool(row.grouped)
+    )
 
 
 def _count(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
@@ -275,10 +288,15 @@ def _count(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
     return read.conn.execute(statement).scalar_one()
 
 
-def _count_up(tx: Tx, of: ResourceType, by: int) -> None:
-    # Last of all, since every writer of this tenant wants this row.
-    key = {"tenant_id": tx.tenant, "type": of.name}
-    count_up(tx.conn, resource_count, key, "live", by)
+def _count_up(tx: Tx, of: ResourceType, owner: str, *, live: int, active: int) -> None:
+    # Last of all, since every writer of this client wants this row.
+    key = {"tenant_id": tx.tenant, "type": of.name, "client": owner}
+    count_up(tx.conn, tally, key, {"live": live, "active": active})
+
+
+def _active(body: Mapping[str, Any]) -> int:
+    """1 for an active person, else 0; groups have no such attribute."""
+    return int(body.get("active", False))
 
 
 def _kept(body: Mapping[str, Any]) -> dict[str, Any]:

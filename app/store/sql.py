@@ -50,16 +50,16 @@ def _upsert(dialect: str, table: Table, names: tuple[str, ...], key: tuple[str, 
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
-def count_up(conn: Connection, table: Table, key: Mapping[str, Any], column: str, by: int) -> None:
-    """Add to a number in the row with this key, which is made if need be."""
-    statement = _counting(conn.dialect.name, table, tuple(key), column)
-    conn.execute(statement, {**key, column: by})
+def count_up(conn: Connection, table: Table, key: Mapping[str, Any], by: Mapping[str, int]) -> None:
+    """Add to numbers in the row with this key, which is made if need be."""
+    statement = _counting(conn.dialect.name, table, tuple(key), tuple(by))
+    conn.execute(statement, {**key, **by})
 
 
 @cache
-def _counting(dialect: str, table: Table, key: tuple[str, ...], column: str) -> Any:
+def _counting(dialect: str, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
     statement = _insert(dialect, table)
-    counted = {column: table.c[column] + statement.excluded[column]}
+    counted = {column: table.c[column] + statement.excluded[column] for column in columns}
     return statement.on_conflict_do_update(index_elements=key, set_=counted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.store.tables import access, learning, lti, outbox, people, scim, tenants
+from app.store.tables import access, guard, learning, lti, outbox, people, scim, tenants
 from app.store.types import metadata
 
-__all__ = ["access", "learning", "lti", "metadata", "outbox", "people", "scim", "tenants"]
+__all__ = ["access", "guard", "learning", "lti", "metadata", "outbox", "people", "scim", "tenants"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Table
+from sqlalchemy import Boolean, Column, Index, Integer, Table
 
 from app.store.types import Json, Str, Time, metadata, tenant_table, to
 
@@ -20,9 +20,13 @@ registration = Table(
     Column("jwks_url", Str, nullable=False),
     Column("link_by", Str, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
     Column("created_at", Time, nullable=False),
 )
-"""(issuer, client_id) is unique. Without a tenant it is the operator's, for many tenants' deployments."""
+"""(issuer, client_id) is unique. Without a tenant it is the operator's, for many tenants' deployments.
+
+`epoch` counts how often it was switched off; launches of an earlier epoch are over for good.
+"""
 Index("uq_registration", registration.c.issuer, registration.c.client_id, unique=True)
 
 deployment = Table(
@@ -111,8 +115,21 @@ launch = tenant_table(
     Column("expires_at", Time, nullable=False),
     Column("ended_at", Time),
     Column("ended_by", Str),
+    Column("tenant_epoch", Integer, nullable=False, server_default="0"),
+    Column("registration_epoch", Integer, nullable=False, server_default="0"),
     to("person", "person_id"),
 )
 """A launch session: one activity, one person, one browser. `user_id` is the platform's `sub`."""
 Index("ix_launch_browser", launch.c.browser_digest, launch.c.created_at)
 Index("ix_launch_person", launch.c.tenant_id, launch.c.person_id, launch.c.ended_at)
+Index(
+    "ix_launch_standing",
+    launch.c.tenant_id,
+    launch.c.registration_id,
+    launch.c.tenant_epoch,
+    launch.c.registration_epoch,
+    launch.c.expires_at,
+    sqlite_where=launch.c.ended_at.is_(None),
+    postgresql_where=launch.c.ended_at.is_(None),
+)
+"""Holds all that counting the standing launches of a tenant or a platform needs."""

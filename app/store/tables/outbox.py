@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, false
 
 from app.store.types import Json, Str, Time, metadata, tenant_table
 
@@ -20,6 +20,7 @@ destination = tenant_table(
     Column("lease", Str),
     Column("lease_until", Time),
     Column("last_error", Str),
+    Column("failing_since", Time),
 )
 """Where a tenant's statements go: kind xapi, with a cursor into the statements."""
 Index("ix_destination_due", destination.c.next_at)
@@ -54,15 +55,19 @@ delivery = tenant_table(
     Column("last_error", Str),
     Column("created_at", Time, nullable=False),
     Column("finished_at", Time),
+    Column("newest_only", Boolean, nullable=False, server_default=false()),
 )
 """One fact for one destination. Status: waiting, delivered, superseded, dead.
 
 `seq` is the event's; the oldest waiting row of an ordering key goes first. A lease is a fence: only
-who holds it may record the outcome.
+who holds it may record the outcome. With `newest_only` a newer one of the same key makes it needless.
 """
 Index(
     "ix_delivery_due",
+    delivery.c.tenant_id,
+    delivery.c.destination,
     delivery.c.next_at,
+    delivery.c.seq,
     sqlite_where=delivery.c.status == "waiting",
     postgresql_where=delivery.c.status == "waiting",
 )
@@ -75,6 +80,23 @@ Index(
     sqlite_where=delivery.c.status == "waiting",
     postgresql_where=delivery.c.status == "waiting",
 )
+
+Index("ix_delivery_status", delivery.c.tenant_id, delivery.c.status, delivery.c.seq)
+
+lane = tenant_table(
+    "lane",
+    Column("destination", Str, primary_key=True),
+    Column("open_at", Time, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Time),
+    Column("disabled_at", Time),
+    Column("last_error", Str),
+    row_id=False,
+)
+"""How a destination of deliveries fares: nothing is sent there before `open_at`, or while disabled.
+
+`failures` counts the tries in a row that failed by the destination's fault.
+"""
 
 delivery_attempt = tenant_table(
     "delivery_attempt",

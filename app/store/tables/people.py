@@ -23,8 +23,12 @@ person = tenant_table(
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     Column("deleted_at", Time),
+    Column("cut_at", Time),
 )
-"""`sources` says for each attribute who said it last: {attribute: {source, at}}."""
+"""`sources` says for each attribute who said it last: {attribute: {source, at}}.
+
+`cut_at` is when access last ended: a sign-in or launch that was begun before it leads nowhere.
+"""
 Index(
     "uq_person_user_name",
     person.c.tenant_id,

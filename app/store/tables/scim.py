@@ -9,13 +9,17 @@ from app.store.types import Json, Str, Time, tenant_table
 resource = tenant_table(
     "scim_resource",
     Column("type", Str, nullable=False),
+    Column("client", Str),
     Column("body", Json, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     Column("deleted_at", Time),
 )
-"""User or Group. A User's id is its person's id. A Group's members are `membership` rows, not JSON."""
+"""User or Group. A User's id is its person's id. A Group's members are `membership` rows, not JSON.
+
+`client` is the provisioning client that made it.
+"""
 Index(
     "ix_scim_resource_page",
     resource.c.tenant_id,
@@ -64,10 +68,12 @@ Index(
 )
 """Unlike the key in its first columns: before it has counted the rows, PostgreSQL takes one for the other."""
 
-resource_count = tenant_table(
-    "scim_count",
+tally = tenant_table(
+    "scim_tally",
     Column("type", Str, primary_key=True),
+    Column("client", Str, primary_key=True),
     Column("live", Integer, nullable=False),
+    Column("active", Integer, nullable=False),
     row_id=False,
 )
-"""How many resources a tenant has, so that totalResults is not counted each time."""
+"""How many live resources each client has made, and how many of them are active people."""

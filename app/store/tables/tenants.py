@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, LargeBinary, PrimaryKeyConstraint, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+)
 
 from app.store.types import Json, Str, Time, metadata, tenant_table
 
@@ -14,9 +23,13 @@ tenant = Table(
     Column("name", Str, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("home_page", Str, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
     Column("created_at", Time, nullable=False),
 )
-"""`home_page` is the xAPI account home page of its people; it never changes."""
+"""`home_page` is the xAPI account home page of its people; it never changes.
+
+`epoch` counts how often it was closed; sessions and launches of an earlier epoch are over for good.
+"""
 
 domain = tenant_table(
     "domain",
@@ -38,12 +51,17 @@ token = tenant_table(
     Column("client", Str, nullable=False),
     Column("digest", Str, nullable=False),
     Column("scope", Str, nullable=False),
+    Column("person_id", Str),
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time),
     Column("revoked_at", Time),
     Column("last_used_at", Time),
 )
-"""Bearer tokens, by kind: scim. `client` names the provisioning client, which outlives its tokens."""
+"""Bearer tokens, by kind: scim or api. `client` names the provisioning client, which outlives its tokens.
+
+With a `person_id` it speaks for that person and ends with their access; without one, for the tenant.
+"""
+Index("ix_token_person", token.c.tenant_id, token.c.person_id)
 
 signing_key = Table(
     "signing_key",
@@ -79,9 +97,24 @@ audit = tenant_table(
     Column("action", Str, nullable=False),
     Column("subject", Str, nullable=False),
     Column("detail", Json, nullable=False),
+    Column("n", BigInteger),
+    Column("mac", Str),
 )
-"""Who did what to whom; actor and subject are ids, never names."""
+"""Who did what to whom; actor and subject are ids, never names. Triggers refuse changes and deletions.
+
+`n` counts a tenant's entries without gaps; `mac` is keyed, over the one before and this entry.
+"""
+Index("uq_audit_n", audit.c.tenant_id, audit.c.n, unique=True)
 Index("ix_audit_subject", audit.c.tenant_id, audit.c.subject, audit.c.at)
+
+audit_head = tenant_table(
+    "audit_head",
+    Column("n", BigInteger, nullable=False),
+    Column("mac", Str, nullable=False),
+    Column("seal", Str, nullable=False),
+    row_id=False,
+)
+"""The end of each tenant's audit chain; `seal` is a MAC over both, so that the end can't be moved back."""
 
 cached_document = Table(
     "cached_document",
@@ -102,3 +135,21 @@ access_token = tenant_table(
     row_id=False,
 )
 """Access tokens that platforms gave us, sealed, by registration and scope."""
+
+lease = tenant_table(
+    "lease",
+    Column("name", Str, primary_key=True),
+    Column("holder", Str, nullable=False),
+    Column("until", Time, nullable=False),
+    row_id=False,
+)
+"""Work that one process at a time does, until it is done or its time is up."""
+
+rate = tenant_table(
+    "rate",
+    Column("name", Str, primary_key=True),
+    Column("window", BigInteger, nullable=False),
+    Column("taken", Integer, nullable=False),
+    row_id=False,
+)
+"""How much of a limit is given out in a window (its number since 1970), in blocks, to the processes."""
