@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,18 +14,20 @@ from datetime import timedelta
 import structlog
 
 from app.deps import Deps
-from app.flows import deliver
-from app.kernel.delivery import Outcome
+from app.flows import deliver, forward
 from app.kernel.errors import OstiaryError
 from app.store import once
+from app.store.dispatch import Claimed, Sent
 from app.store.migrate import require_current
-from app.store.outbox import Claimed
 
-_SENDERS = 8
-_PER_DESTINATION = 4
-"""So that one slow destination leaves half of the senders to the others."""
+_SENDERS = 32
+"""They wait for others nearly all of the time; a destination has four of them at most."""
+
+_STREAMS = 16
+"""Of their own, so that record stores that are slow take nothing from the deliveries."""
 
 _PAUSE_SECONDS = 0.25
+_LAST_TRIES = 3
 _SWEEP_EVERY = timedelta(minutes=10)
 
 
@@ -37,7 +40,9 @@ class Worker:
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._under_way: Counter[str] = Counter()
+        self._done: list[Sent] = []
         self._streams = 0
+        self._look_at = 0.0
         self._swept = deps.clock()
         self._log = structlog.get_logger("ostiary.worker")
 
@@ -48,67 +53,105 @@ class Worker:
 
     def run(self, parent: int | None = None) -> None:
         """Work until stopped, or until `parent` (a process id) is no longer our parent."""
-        with ThreadPoolExecutor(_SENDERS, thread_name_prefix="send") as pool:
+        with (
+            ThreadPoolExecutor(_SENDERS, thread_name_prefix="send") as senders,
+            ThreadPoolExecutor(_STREAMS, thread_name_prefix="forward") as streams,
+        ):
             while not self._stop.is_set() and parent in {None, os.getppid()}:
-                try:
-                    busy = self._round(pool)
-                except OstiaryError as error:
-                    # The database is away or busy: say so, and come back.
-                    self._log.warning("database", error=error.message)
-                    busy = False
-                if not busy:
+                if not self._tried(senders, streams):
                     self._wake.wait(_PAUSE_SECONDS)
                     self._wake.clear()
+        for _ in range(_LAST_TRIES):
+            if self._done and not self._recorded():
+                time.sleep(_PAUSE_SECONDS)
 
     def run_until_idle(self) -> None:
         """Send everything that is due now, in this thread."""
+        done: list[Sent] = []
         while True:
-            claimed = deliver.claim(self._deps, _SENDERS)
-            for one in claimed:
-                deliver.send(self._deps, one)
-            stream = deliver.claim_stream(self._deps)
-            if stream:
-                deliver.forward(self._deps, stream)
-            if not claimed and not stream:
+            claimed = deliver.turn(self._deps, done, _SENDERS)
+            done = [deliver.send(self._deps, one) for one in claimed]
+            streams = forward.claim(self._deps, _STREAMS)
+            for stream in streams:
+                forward.forward(self._deps, stream)
+            if not claimed and not streams:
                 return
 
-    def _round(self, pool: ThreadPoolExecutor) -> bool:
-        self._sweep()
-        with self._lock:
-            free = _SENDERS - sum(self._under_way.values()) - self._streams
-            full = [name for name, count in self._under_way.items() if count >= _PER_DESTINATION]
-        claimed = deliver.claim(self._deps, free, full) if free > 0 else []
+    def _tried(self, senders: ThreadPoolExecutor, streams: ThreadPoolExecutor) -> bool:
+        try:
+            self._sweep()
+            return self._deliver(senders) | self._forward(streams)
+        except OstiaryError as error:
+            # The database is away or busy: say so, and come back.
+            self._log.warning("database", error=error.message)
+            return False
+
+    def _deliver(self, pool: ThreadPoolExecutor) -> bool:
+        """Record what came back and claim what may go, in one transaction: fewer waits for the write lock."""
+        claimed = self._turn(_SENDERS)
         for one in claimed:
             with self._lock:
                 self._under_way[one.destination] += 1
             pool.submit(deliver.send, self._deps, one).add_done_callback(self._sent(one))
-        stream = deliver.claim_stream(self._deps) if free > len(claimed) else None
-        if stream:
+        return bool(claimed)
+
+    def _turn(self, senders: int) -> list[Claimed]:
+        with self._lock:
+            done, self._done = self._done, []
+            busy = dict(self._under_way)
+        try:
+            return deliver.turn(self._deps, done, senders - sum(busy.values()), busy)
+        except BaseException:
+            with self._lock:
+                self._done = done + self._done  # not recorded yet
+            raise
+
+    def _forward(self, pool: ThreadPoolExecutor) -> bool:
+        with self._lock:
+            free = _STREAMS - self._streams
+        if free < 1 or time.monotonic() < self._look_at:
+            return False
+        claimed = forward.claim(self._deps, free)
+        if not claimed:
+            # Deliveries make many rounds; streams need no look in each.
+            self._look_at = time.monotonic() + _PAUSE_SECONDS
+        for stream in claimed:
             with self._lock:
                 self._streams += 1
-            pool.submit(deliver.forward, self._deps, stream).add_done_callback(self._forwarded)
-        return bool(claimed or stream)
+            pool.submit(forward.forward, self._deps, stream).add_done_callback(self._forwarded)
+        return bool(claimed)
 
-    def _sent(self, claimed: Claimed) -> Callable[[Future[Outcome]], None]:
-        def done(future: Future[Outcome]) -> None:
+    def _sent(self, claimed: Claimed) -> Callable[[Future[Sent]], None]:
+        def done(future: Future[Sent]) -> None:
+            error = future.exception()
             with self._lock:
                 self._under_way[claimed.destination] -= 1
                 self._under_way += Counter()  # drops the zeros
-            self._report(future)
+                if error is None:
+                    self._done.append(future.result())
+            self._report(error)
 
         return done
 
     def _forwarded(self, future: Future[int]) -> None:
         with self._lock:
             self._streams -= 1
-        self._report(future)
+            self._look_at = 0.0
+        self._report(future.exception())
 
-    def _report(self, future: Future[Outcome] | Future[int]) -> None:
-        error = future.exception()
+    def _report(self, error: BaseException | None) -> None:
         if error is not None:
             # The lease runs out and the delivery is claimed again; nothing is lost.
             self._log.error("delivery", exc_info=error)
         self._wake.set()
+
+    def _recorded(self) -> bool:
+        try:
+            self._turn(0)
+        except OstiaryError as error:
+            self._log.warning("database", error=error.message)
+            return False
+        return True
 
     def _sweep(self) -> None:
         now = self._deps.clock()

@@ -150,6 +150,7 @@ def score_outcome(response: HttpResponse, now: datetime) -> Outcome:
         422: _NO_GRADE,
         403: "The platform does not permit this tool to send grades to this course.",
         404: "The platform no longer has this line item: it may have been deleted.",
+        410: "The platform no longer has this line item: it was deleted there.",
     }
     reason = reasons.get(response.status, "The platform refused the score.")
     return Outcome(Kind.REFUSED, reason + detail(response))

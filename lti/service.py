@@ -101,11 +101,13 @@ def classify(response: HttpResponse, now: datetime) -> Outcome:
     if kind is Kind.REFUSED:
         reason = _REASONS.get(status, "The platform refused this.")
         return Outcome(kind, reason + detail(response))
+    wait = retry_after(response, now)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None:
+        kind = Kind.THROTTLED  # it says when (RFC 9110 §15.6.4)
     if kind is Kind.RETRY:
         shape = " with a web page" if is_page(response) else ""
-        return Outcome(kind, f"The platform answered {status}{shape}.", _retry_after(response, now))
-    wait = _retry_after(response, now) if kind is Kind.THROTTLED else None
-    return Outcome(kind, _MESSAGES[kind], wait)
+        return Outcome(kind, f"The platform answered {status}{shape}.", wait)
+    return Outcome(kind, _MESSAGES[kind], wait if kind is Kind.THROTTLED else None)
 
 
 _MESSAGES = {
@@ -181,7 +183,7 @@ def _rate_limited(response: HttpResponse) -> bool:
         return False
 
 
-def _retry_after(response: HttpResponse, now: datetime) -> timedelta | None:
+def retry_after(response: HttpResponse, now: datetime) -> timedelta | None:
     """Retry-After (RFC 9110 §10.2.3), seconds or a date, bounded; None where it makes no sense."""
     value = (header(response, "Retry-After") or "").strip()
     try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
 from app import config
 from app.deps import Deps, assemble
+from app.kernel.clock import iso
 from app.store.migrate import require_current
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,3 +47,31 @@ def show(value: Any, *, as_json: bool) -> None:
         width = max(map(len, value))
         for name, item in value.items():
             click.echo(f"{name:<{width}}  {item}")
+
+
+class _Instant(click.ParamType[datetime]):
+    """An aware instant in ISO 8601."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it; one without an offset is refused, since nobody knows which clock it means."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            read = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not an instant like 2026-03-02T09:00:00Z.", param, ctx)
+        if read.tzinfo is None:
+            self.fail(f"{value!r} names no offset from UTC; end it with Z.", param, ctx)
+        return read
+
+
+INSTANT = _Instant()
+
+
+def written(instant: datetime | None) -> str | None:
+    """Write an instant for JSON, or None."""
+    return iso(instant) if instant else None

@@ -1,4 +1,4 @@
-"""`ostiary tenant`, `token`, `destination`, `key`: what an operator sets up for a tenant."""
+"""`ostiary tenant`, `token`, `key`: what an operator sets up for a tenant."""
 
 from __future__ import annotations
 
@@ -92,25 +92,6 @@ def revoke(token_id: str, slug: str, as_json: bool) -> None:
 
 
 @click.group()
-def destination() -> None:
-    """Where statements are forwarded to."""
-
-
-@destination.command("add")
-@tenant_option
-@click.option("--kind", type=click.Choice(["xapi"]), required=True, expose_value=False)
-@click.option(
-    "--url", required=True, help="The record store's xAPI endpoint, with or without /statements."
-)
-@click.option("--key", required=True)
-@click.option("--secret", required=True)
-@json_option
-def add(slug: str, url: str, key: str, secret: str, as_json: bool) -> None:
-    """Forward a tenant's statements, from now on, to a record store."""
-    show({"id": tenancy.add_record_store(ready(), slug, url, key, secret)}, as_json=as_json)
-
-
-@click.group()
 def key() -> None:
     """Signing keys."""
 
@@ -124,4 +105,4 @@ def rotate(owner: str, as_json: bool) -> None:
     show({"kid": record.kid, "signs_from": iso(record.signs_from)}, as_json=as_json)
 
 
-COMMANDS = [tenant, token, destination, key]
+COMMANDS = [tenant, token, key]

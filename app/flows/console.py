@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.deps import Deps
 from app.flows import connections
 from app.kernel.credential import Credential
 from app.kernel.errors import NotFound, Refused, Unauthenticated
-from app.store import audit, outbox, people, platforms, sessions
+from app.store import audit, people, platforms, sessions
 from app.store.db import System, Tx
 from app.store.sessions import Session
 
@@ -41,23 +41,6 @@ def end_sessions(deps: Deps, presented: Credential, person_id: str) -> int:
             tx, deps.ids.new(), now, session.person.id, "sessions.ended", person_id, ended=ended
         )
     return ended
-
-
-def replay(deps: Deps, presented: Credential, delivery_ids: Sequence[str]) -> int:
-    """Let dead deliveries wait again from the start; returns how many."""
-    with acting(deps, presented) as (tx, session):
-        now = deps.clock()
-        count = outbox.replay(tx, delivery_ids, now)
-        audit.record(
-            tx,
-            deps.ids.new(),
-            now,
-            session.person.id,
-            "deliveries.replayed",
-            tx.tenant,
-            count=count,
-        )
-    return count
 
 
 def enable_connection(

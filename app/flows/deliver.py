@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
 from app.deps import Deps
 from app.flows import grades, statements
 from app.http import HttpFailed
-from app.kernel.delivery import Outcome, next_stream_try, next_try
-from app.store import destinations, outbox
-from app.store import statements as stored
-from app.store.destinations import Stream
-from app.store.outbox import Claimed
+from app.kernel.delivery import RECORD_STORE, Outcome
+from app.kernel.errors import Unavailable
+from app.store import destinations, dispatch
+from app.store.dispatch import Claimed, Sent
 
 LEASE = timedelta(seconds=90)
 """Longer than the four requests that a grade can take: a token, the score, and both again after a 401."""
-
-_BATCH = 50
 
 _SENDERS: Mapping[str, Callable[[Deps, Claimed], Outcome]] = MappingProxyType({
     "ags_score": grades.send,
@@ -29,81 +25,45 @@ _SENDERS: Mapping[str, Callable[[Deps, Claimed], Outcome]] = MappingProxyType({
 })  # fmt: skip
 
 
-def claim(deps: Deps, limit: int, full: Collection[str] = ()) -> list[Claimed]:
-    """Lease up to `limit` due deliveries."""
-    now = deps.clock()
-    with deps.db.system() as system:  # looking must not take the write lock
-        if not outbox.anything_due(system, now, full=full):
-            return []
+def turn(
+    deps: Deps, done: Sequence[Sent], limit: int, under_way: Mapping[str, int] | None = None
+) -> list[Claimed]:
+    """Record what is done and lease up to `limit` due deliveries, in one write transaction or none.
+
+    `under_way` says how many the caller is sending, by destination.
+    """
+    busy = under_way or {}
+    if not done:
+        with deps.db.system() as system:  # looking must not take the write lock
+            if limit < 1 or not dispatch.anything_due(system, deps.clock(), busy):
+                return []
     with deps.db.system(write=True) as system:
-        return outbox.claim(system, now, deps.ids.new(), now + LEASE, limit, full=full)
+        now = deps.clock()
+        # In one order of lanes, so that two workers never wait for each other.
+        for sent in sorted(done, key=lambda one: (one.claimed.tenant, one.claimed.destination)):
+            dispatch.record(system, sent, deps.ids.new(), now, _random())
+            if sent.outcome.kind == "gone":
+                store = sent.claimed.destination.removeprefix(RECORD_STORE)
+                tx = system.within(sent.claimed.tenant)
+                destinations.gone(tx, store, sent.outcome.message or "", now)
+        if limit < 1:
+            return []
+        return dispatch.claim(system, now, deps.ids.new(), now + LEASE, limit, busy)
 
 
-def send(deps: Deps, claimed: Claimed) -> Outcome:
-    """Send one claimed delivery and record what came of it."""
-    started = time.monotonic()
+def send(deps: Deps, claimed: Claimed) -> Sent:
+    """Send one claimed delivery; what came of it is still to be recorded by a `turn`."""
+    began, started = deps.clock(), time.monotonic()
     try:
         outcome = _SENDERS[claimed.kind](deps, claimed)
     except HttpFailed as error:
-        outcome = Outcome("refused" if error.permanent else "later", error.reason)
+        outcome = Outcome("refused" if error.permanent else "failed", error.reason)
+    except Unavailable as error:
+        outcome = Outcome("held", error.message)  # our own database is away or busy
     except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the outbox, nor vanish
         outcome = Outcome("later", f"A fault of the gateway: {type(error).__name__}: {error}"[:500])
-    took = int((time.monotonic() - started) * 1000)
-    now = deps.clock()
-    again = next_try(claimed.attempts, now, secrets.randbelow(1000) / 1000, outcome.retry_after)
-    with deps.db.system(write=True) as system:
-        outbox.record(system, claimed, deps.ids.new(), outcome, now, took, again)
-    return outcome
+    return Sent(claimed, outcome, began, int((time.monotonic() - started) * 1000))
 
 
-def claim_stream(deps: Deps) -> Stream | None:
-    """Lease one destination that has statements waiting."""
-    now = deps.clock()
-    with deps.db.system() as system:
-        if not destinations.anything_due(system, now):
-            return None
-    with deps.db.system(write=True) as system:
-        return destinations.claim(system, now, deps.ids.new(), now + LEASE)
-
-
-def forward(deps: Deps, stream: Stream) -> int:
-    """Send the stream's next batch; returns how many statements the other side took or refused for good.
-
-    A batch that is refused is halved until the one bad statement is found; that one becomes a dead
-    delivery which an administrator sees, and the stream goes on.
-    """
-    with deps.db.system() as system:
-        batch = stored.after(system, stream.tenant, stream.txid, stream.seq, _BATCH)
-    while batch:
-        outcome = statements.send(deps, stream, batch)
-        if outcome.kind != "refused" or len(batch) == 1:
-            break
-        batch = batch[: len(batch) // 2]
-        if not _keep(deps, stream):
-            return 0
-    now = deps.clock()
-    with deps.db.system(write=True) as system:
-        if not batch:
-            destinations.advance(system, stream, (stream.txid, stream.seq), now)
-            return 0
-        if outcome.kind == "later":
-            again = next_stream_try(
-                stream.attempts + 1, now, secrets.randbelow(1000) / 1000, outcome.retry_after
-            )
-            destinations.failed(system, stream, outcome.message or "no answer", again)
-            return 0
-        last = batch[-1]
-        if (
-            destinations.advance(system, stream, (last.txid, last.seq), now)
-            and outcome.kind == "refused"
-        ):
-            statements.set_aside(
-                deps, system.within(stream.tenant), stream, json.loads(last.body), outcome, now
-            )
-    return len(batch)
-
-
-def _keep(deps: Deps, stream: Stream) -> bool:
-    """Hold the lease for another request; False when it was lost."""
-    with deps.db.system(write=True) as system:
-        return destinations.renew(system, stream, deps.clock() + LEASE)
+def _random() -> float:
+    return secrets.randbelow(1000) / 1000

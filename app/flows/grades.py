@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from app.deps import Deps
 from app.flows import services
 from app.kernel.clock import iso
-from app.kernel.delivery import Outcome
+from app.kernel.delivery import REGISTRATION, Kind, Outcome
 from app.kernel.errors import Refused
 from app.store import courses, outbox
 from app.store.db import Tx
+from app.store.dispatch import Claimed
 from app.store.launches import Launch
-from app.store.outbox import Claimed, Fact
-from lti import ags
+from app.store.outbox import Fact
+from lti import ags, service
 from lti.errors import ServiceError, ServiceUnavailable
-from lti.service import Kind
 
 _MAXIMUM = 100.0
-_PREFIX = "registration:"
 
 
 def enqueue(
@@ -48,7 +47,7 @@ def enqueue(
     }  # fmt: skip
     outbox.enqueue(
         tx, deps.ids.new(), Fact(deps.ids.new(), "score.changed", launch.person.id, payload), now,
-        kind="ags_score", destination=_PREFIX + item.registration_id,
+        kind="ags_score", destination=REGISTRATION + item.registration_id,
         key=f"{item.id} {launch.user_id}", newest_only=True,
     )  # fmt: skip
     return True
@@ -56,17 +55,7 @@ def enqueue(
 
 def send(deps: Deps, claimed: Claimed) -> Outcome:
     """Send one score. A platform that holds a newer one (409) has superseded it."""
-    outcome = _send(deps, claimed)
-    if outcome.kind == "later":
-        # What has come since is newer, and need not wait behind this.
-        with deps.db.read(claimed.tenant) as read:
-            if outbox.has_newer(read, claimed):
-                return Outcome("superseded", outcome.message, outcome.status)
-    return outcome
-
-
-def _send(deps: Deps, claimed: Claimed) -> Outcome:
-    registration_id = claimed.destination.removeprefix(_PREFIX)
+    registration_id = claimed.destination.removeprefix(REGISTRATION)
     line_item, score = claimed.fact.payload["line_item"], _score(claimed.fact.payload)
     try:
         response = services.call(
@@ -74,21 +63,26 @@ def _send(deps: Deps, claimed: Claimed) -> Outcome:
             lambda token: ags.score_request(line_item, score, token),
         )  # fmt: skip
     except Refused as error:
-        return Outcome("refused", error.message)
+        off = error.wire_code == "platform_disabled"
+        return Outcome("held" if off else "refused", error.message)
+    except services.TokenAwaited as error:
+        return Outcome("held", error.message)
     except ServiceError as error:
         # No token: an administrator mends that over there, and the score is not at fault.
         wait = error.retry_after if isinstance(error, ServiceUnavailable) else None
-        return Outcome("later", error.message, retry_after=_seconds(wait))
+        kind: Kind = "throttled" if error.code == service.Kind.THROTTLED else "failed"
+        return Outcome(kind, error.message, retry_after=_seconds(wait))
     said = ags.score_outcome(response, deps.clock())
     return Outcome(
-        _MEANING.get(said.kind, "later"), said.message, response.status, _seconds(said.retry_after)
+        _MEANING.get(said.kind, "failed"), said.message, response.status, _seconds(said.retry_after)
     )
 
 
-_MEANING: Mapping[Kind, Literal["delivered", "superseded", "refused"]] = MappingProxyType({
-    Kind.ACCEPTED: "delivered",
-    Kind.SUPERSEDED: "superseded",
-    Kind.REFUSED: "refused",
+_MEANING: Mapping[str, Kind] = MappingProxyType({
+    service.Kind.ACCEPTED: "delivered",
+    service.Kind.SUPERSEDED: "superseded",
+    service.Kind.REFUSED: "refused",
+    service.Kind.THROTTLED: "throttled",
 })  # fmt: skip
 
 

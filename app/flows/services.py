@@ -1,32 +1,55 @@
-"""Calling a platform's services (AGS, NRPS): with an access token from the store, or a new one."""
+"""Calling a platform's services (AGS, NRPS): with an access token from the store, or a new one.
+
+All processes share the tokens, and one at a time asks for a new one; who holds no lock waits for nobody
+else's platform.
+"""
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from app.deps import Deps
 from app.flows import rings
 from app.http import Response
 from app.kernel.errors import Refused
 from app.kernel.tenant import TenantId
-from app.store import access_tokens, platforms
+from app.store import access_tokens, leases, platforms
+from app.store.db import Read
 from app.store.platforms import Platform
 from lti import token
-from lti.errors import ServiceRefused
+from lti.errors import ServiceRefused, ServiceUnavailable
 from lti.service import HttpRequest
 
 _PURPOSE = "access token"
 _UNAUTHORIZED = 401
-_LOCKS = tuple(threading.Lock() for _ in range(64))
+_ASKING = timedelta(seconds=30)
+"""Longer than a request may take; who asks and dies lets another ask then."""
+_WAIT_SECONDS = 0.05
+_WAITS = 60
+
+
+class TokenAwaited(ServiceUnavailable):
+    """Another is asking for the token; nobody's fault, and soon over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "token_awaited", "A new access token is being asked for. Try again shortly."
+        )
 
 
 def platform(deps: Deps, registration_id: str) -> Platform:
-    """Find a platform whose services may be called; raises Refused when it is gone or switched off."""
+    """Find a platform whose services may be called.
+
+    Raises Refused with the code platform_gone, or platform_disabled while it is switched off.
+    """
     with deps.db.system() as system:
         found = platforms.by_id(system, registration_id)
-    if found is None or not found.enabled:
-        raise Refused("The platform is gone or switched off.", code="platform_disabled")
+    if found is None:
+        raise Refused("The platform is gone.", code="platform_gone")
+    if not found.enabled:
+        raise Refused("The platform is switched off.", code="platform_disabled")
     return found
 
 
@@ -35,8 +58,8 @@ def call(
 ) -> Response:  # fmt: skip
     """Send what `build` makes of an access token, once more with a new one where that one is refused.
 
-    Raises Refused (the platform is switched off), lti's ServiceRefused or ServiceUnavailable (it
-    gave no token) and HttpFailed.
+    Raises Refused (the platform is gone or switched off), lti's ServiceRefused or ServiceUnavailable
+    (it gave no token, or TokenAwaited) and HttpFailed.
     """
     at = platform(deps, registration_id)
     held = _token(deps, tenant, at, scope, refused=None)
@@ -47,14 +70,46 @@ def call(
 
 
 def _token(deps: Deps, tenant: TenantId, at: Platform, scope: str, *, refused: str | None) -> str:
-    """Return a token that still holds and is not the `refused` one; one thread asks for a new one."""
-    with _LOCKS[hash((tenant, at.registration.id, scope)) % len(_LOCKS)]:
+    """Return a token that still holds and is not the `refused` one; one of all processes asks for a new one."""
+    with deps.db.read(tenant) as read:
+        held = _good(deps, read, at, scope, refused)
+    if held is not None:
+        return held
+    name, holder = f"token {at.registration.id} {scope}", deps.ids.new()
+    with deps.db.tx(tenant) as tx:
+        now = deps.clock()
+        ours = leases.take(tx, name, holder, now, now + _ASKING)
+        # Another may have been faster than this look at the lease.
+        held = _good(deps, tx, at, scope, refused)
+    if not ours:
+        return held or _awaited(deps, tenant, at, scope, name, refused)
+    try:
+        return held or _new_token(deps, tenant, at, scope)
+    finally:
+        with deps.db.tx(tenant) as tx:
+            leases.release(tx, name, holder)
+
+
+def _good(deps: Deps, read: Read, at: Platform, scope: str, refused: str | None) -> str | None:
+    sealed = access_tokens.get(read, at.registration.id, scope, deps.clock())
+    held = deps.seal.open(_PURPOSE, sealed).decode() if sealed else None
+    return None if held == refused else held
+
+
+def _awaited(
+    deps: Deps, tenant: TenantId, at: Platform, scope: str, name: str, refused: str | None
+) -> str:
+    """Wait a moment for the token that another is asking for; raises TokenAwaited when it does not come."""
+    for _ in range(_WAITS):
         with deps.db.read(tenant) as read:
-            sealed = access_tokens.get(read, at.registration.id, scope, deps.clock())
-        held = deps.seal.open(_PURPOSE, sealed).decode() if sealed else None
-        if held is not None and held != refused:
+            held = _good(deps, read, at, scope, refused)
+            asking = leases.held(read, name, deps.clock())
+        if held is not None:
             return held
-        return _new_token(deps, tenant, at, scope)
+        if not asking:
+            break
+        time.sleep(_WAIT_SECONDS)
+    raise TokenAwaited
 
 
 def _new_token(deps: Deps, tenant: TenantId, at: Platform, scope: str) -> str:

@@ -7,20 +7,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from app.deps import Deps
 from app.http import HttpFailed, Response
-from app.kernel.delivery import Outcome
+from app.kernel.delivery import RECORD_STORE, Outcome
 from app.store import destinations, outbox
 from app.store.db import Tx
 from app.store.destinations import Stream
-from app.store.outbox import Claimed, Fact
+from app.store.dispatch import Claimed
+from app.store.outbox import Fact
 from app.store.statements import Stored
+from lti.service import retry_after
 
 SECRET = "destination"  # noqa: S105 - the name of a purpose
 _VERSION = "1.0.3"
-_DAY = 86_400.0
 _LATER = {401, 403, 404, 405, 408, 425, 429}
 """Refusals that a person mends at the other side: the statements are not at fault, so they wait."""
 
@@ -43,11 +45,12 @@ def send(deps: Deps, stream: Stream, batch: Sequence[Stored]) -> Outcome:
 
 def send_again(deps: Deps, claimed: Claimed) -> Outcome:
     """Send one statement that had been set aside and was replayed."""
-    destination_id = claimed.destination.removeprefix("destination:")
     with deps.db.read(claimed.tenant) as read:
-        row = destinations.get(read, destination_id)
-    if row is None or not row["enabled"]:
-        return Outcome("refused", "The destination is gone or switched off.")
+        row = destinations.get(read, claimed.destination.removeprefix(RECORD_STORE))
+    if row is None:
+        return Outcome("refused", "The record store is gone.")
+    if not row["enabled"]:
+        return Outcome("held", "The record store is switched off.")
     return _send(
         deps, row["url"], row["sealed_secret"], json.dumps([claimed.fact.payload["statement"]])
     )
@@ -60,7 +63,7 @@ def set_aside(
     fact = Fact(deps.ids.new(), "statement.refused", statement["id"], {"statement": statement})
     outbox.add_dead(
         tx, deps.ids.new(), fact, now,
-        kind="xapi", destination=f"destination:{stream.id}", error=outcome.message or "refused",
+        kind="xapi", destination=RECORD_STORE + stream.id, error=outcome.message or "refused",
     )  # fmt: skip
 
 
@@ -79,22 +82,25 @@ def _send(deps: Deps, url: str, sealed: str, body: str) -> Outcome:
     address = url.rstrip("/")
     address = address if address.endswith("/statements") else address + "/statements"
     try:
-        return _meaning(deps.http.send(StatementsRequest(address, headers, body.encode())))
+        answer = deps.http.send(StatementsRequest(address, headers, body.encode()))
     except HttpFailed as error:
-        return Outcome("later", error.reason)
+        return Outcome("failed", error.reason)
+    return _meaning(answer, deps.clock())
 
 
-def _meaning(response: Response) -> Outcome:
+def _meaning(response: Response, now: datetime) -> Outcome:
     status = response.status
     if status in {200, 204}:
         return Outcome("delivered", status=status)
     words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
     said = f"The record store answered {status}: {words}"
+    if status == HTTPStatus.GONE:
+        return Outcome("gone", said, status)
     if 400 <= status < 500 and status not in _LATER:  # noqa: PLR2004 - HTTP's own ranges
         return Outcome("refused", said, status)
-    return Outcome("later", said, status, _seconds(response.headers.get("Retry-After", "")))
-
-
-def _seconds(after: str) -> float | None:
-    """Read a Retry-After in seconds (RFC 9110 §10.2.3); a day is the longest that anyone waits."""
-    return min(float(after), _DAY) if after.isascii() and after.isdigit() else None
+    asked = retry_after(response, now)
+    wait = None if asked is None else asked.total_seconds()
+    slower = status == HTTPStatus.TOO_MANY_REQUESTS or (
+        status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None
+    )
+    return Outcome("throttled" if slower else "failed", said, status, wait)

@@ -1,10 +1,14 @@
-"""How a delivery can end, and when a failed one is tried again."""
+"""How a delivery can end, when a failed one is tried again, and how long a destination is left in peace."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+REGISTRATION = "registration:"
+RECORD_STORE = "destination:"
+"""What a destination's name begins with; the id of its row follows."""
 
 _BACKOFF = tuple(
     timedelta(seconds=s)
@@ -13,24 +17,40 @@ _BACKOFF = tuple(
 """Standard Webhooks' schedule: with the first try ten, over about 75 hours."""
 
 TRIES = len(_BACKOFF) + 1
+FREE_TRIES = 100
+"""A throttled try is none of the ten, until a delivery's log holds so many; then it counts like a failure."""
+
 _JITTER = 0.2
 _LONGEST_WAIT = timedelta(hours=24)
+_SHORTEST_PAUSE = timedelta(seconds=1)
+_LONGEST_PAUSE = timedelta(minutes=5)
+
+Kind = Literal["delivered", "superseded", "refused", "failed", "throttled", "later", "held", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one try.
+    """What came of one try. `retry_after` in seconds, where the other side said when.
 
     delivered   the other side has it
     superseded  the other side has something newer
-    later       not now: try again; `retry_after` in seconds where they said when
     refused     never: a person must look at it
+    failed      the destination's fault (away, too slow, an error, no token): a try, and it gets a pause
+    throttled   the destination asks us to slow down: no try, and it gets a pause
+    later       the fault of this delivery alone, or ours: a try, and the others go on
+    held        not sent, and nobody's fault: no try
+    gone        the destination says that it is gone for good: it is switched off, the delivery waits
     """
 
-    kind: Literal["delivered", "superseded", "later", "refused"]
+    kind: Kind
     message: str | None = None
     status: int | None = None
     retry_after: float | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the destination has shown that it works."""
+        return self.kind in {"delivered", "superseded", "refused"} and self.status is not None
 
 
 def next_try(
@@ -42,15 +62,25 @@ def next_try(
     """
     if attempts >= TRIES:
         return None
-    wait = _BACKOFF[attempts - 1] * (1 - _JITTER + 2 * _JITTER * random)
+    wait = _BACKOFF[attempts - 1] * _spread(random)
     if retry_after is not None:
         wait = max(wait if attempts > 1 else timedelta(0), timedelta(seconds=retry_after))
     return now + min(wait, _LONGEST_WAIT)
 
 
-def next_stream_try(
-    attempts: int, now: datetime, random: float, retry_after: float | None = None
-) -> datetime:
-    """Return when a stream goes on: it never gives up, since what follows must not overtake."""
-    capped = min(attempts, 3)
-    return next_try(capped, now, random, retry_after) or now + _LONGEST_WAIT
+def pause(failures: int, random: float, outcome: Outcome) -> timedelta:
+    """Return how long a destination that failed so often in a row is left in peace.
+
+    From a second, doubling, to five minutes at most, spread by ±20%; as long as a throttling one asks,
+    up to a day.
+    """
+    doubled = _SHORTEST_PAUSE * float(2 ** min(max(failures, 1) - 1, 20))
+    wait = min(doubled, _LONGEST_PAUSE / (1 + _JITTER)) * _spread(random)
+    if outcome.retry_after is not None:
+        asked = timedelta(seconds=outcome.retry_after)
+        wait = max(asked, _SHORTEST_PAUSE if outcome.kind == "throttled" else wait)
+    return min(wait, _LONGEST_WAIT)
+
+
+def _spread(random: float) -> float:
+    return 1 - _JITTER + 2 * _JITTER * random

@@ -14,7 +14,7 @@ from app.store.db import Read
 from app.store.tables.access import connection, session
 from app.store.tables.learning import activity, attempt
 from app.store.tables.lti import deployment, launch, registration
-from app.store.tables.outbox import delivery, destination
+from app.store.tables.outbox import delivery
 from app.store.tables.people import identity, person
 
 _NAMES = (person.c.display_name, person.c.given_name, person.c.family_name)
@@ -71,19 +71,6 @@ def tally(read: Read) -> dict[str, int]:
         .group_by(delivery.c.status)
     )
     return {"waiting": 0, "dead": 0} | {row[0]: row[1] for row in rows}
-
-
-def record_stores(read: Read) -> Rows:
-    """Return where statements go and how that stands; no secrets."""
-    statement = (
-        select(
-            destination.c.id, destination.c.kind, destination.c.url, destination.c.enabled,
-            destination.c.created_at, destination.c.attempts, destination.c.next_at, destination.c.last_error,
-        )
-        .where(destination.c.tenant_id == read.tenant)
-        .order_by(destination.c.created_at)
-    )  # fmt: skip
-    return _rows(read, statement)
 
 
 def shared_platforms(read: Read) -> Rows:

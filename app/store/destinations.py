@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, insert, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, tuple_, update
 
 from app.kernel.tenant import TenantId
 from app.store.db import Read, System, Tx
-from app.store.sql import settled_before
+from app.store.sql import locked, settled_before
 from app.store.tables.learning import statement
 from app.store.tables.outbox import destination
+from app.store.tables.tenants import tenant
+from app.store.types import Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +62,26 @@ def anything_due(system: System, now: datetime) -> bool:
     )
 
 
-def claim(system: System, now: datetime, lease: str, until: datetime) -> Stream | None:
-    """Lease one destination that has statements to send and is due."""
+def claim(system: System, now: datetime, lease: str, until: datetime, limit: int) -> list[Stream]:
+    """Lease destinations that have statements to send and are due."""
     due = _due(system, now)
-    query = select(destination).where(due).order_by(destination.c.next_at).limit(1)
+    query = select(destination).where(due).order_by(destination.c.next_at).limit(limit)
     if system.conn.dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True)
-    row = system.conn.execute(query).first()
-    if row is None:
-        return None
-    system.conn.execute(
-        update(destination)
-        .where(destination.c.tenant_id == row.tenant_id, destination.c.id == row.id)
-        .values(lease=lease, lease_until=until)
-    )
-    return Stream(
-        TenantId(row.tenant_id), row.id, row.url, row.sealed_secret, row.cursor_txid, row.cursor_seq,
-        row.attempts, lease,
-    )  # fmt: skip
+        query = query.with_for_update(skip_locked=True, of=destination)
+    rows = system.conn.execute(query).all()
+    for row in rows:
+        system.conn.execute(
+            update(destination)
+            .where(destination.c.tenant_id == row.tenant_id, destination.c.id == row.id)
+            .values(lease=lease, lease_until=until)
+        )
+    return [
+        Stream(
+            TenantId(row.tenant_id), row.id, row.url, row.sealed_secret, row.cursor_txid, row.cursor_seq,
+            row.attempts, lease,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def renew(system: System, stream: Stream, until: datetime) -> bool:
@@ -102,27 +106,100 @@ def advance(system: System, stream: Stream, cursor: tuple[int, int], now: dateti
         attempts=0,
         next_at=now,
         last_error=None,
+        failing_since=None,
     )
 
 
-def failed(system: System, stream: Stream, error: str, next_at: datetime) -> bool:
+def failed(system: System, stream: Stream, error: str, now: datetime, next_at: datetime) -> bool:
     """Leave the cursor where it is until `next_at`; False when the lease was lost."""
-    return _release(system, stream, attempts=stream.attempts + 1, next_at=next_at, last_error=error)
+    since = func.coalesce(destination.c.failing_since, bindparam("since", now, Time))
+    return _release(
+        system, stream, attempts=stream.attempts + 1, next_at=next_at, last_error=error,
+        failing_since=since,
+    )  # fmt: skip
+
+
+def gone(tx: Tx, destination_id: str, said: str, now: datetime) -> None:
+    """Switch a destination off that says it is gone for good (410), until an administrator looks at it."""
+    mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
+    since = func.coalesce(destination.c.failing_since, bindparam("since", now, Time))
+    told = f"Switched off, since it says that it is gone for good. {said}".rstrip()
+    tx.conn.execute(
+        update(destination)
+        .where(mine)
+        .values(enabled=False, lease=None, lease_until=None, last_error=told, failing_since=since)
+    )
+
+
+def enable(tx: Tx, destination_id: str, now: datetime, *, enabled: bool) -> bool:
+    """Switch a destination on, to be tried at once, or off; False when there is none."""
+    mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
+    change: dict[str, Any] = {"enabled": enabled}
+    if enabled:
+        change |= {"attempts": 0, "next_at": now, "failing_since": None, "last_error": None}
+    return tx.conn.execute(update(destination).where(mine).values(**change)).rowcount == 1
+
+
+def rewind(tx: Tx, destination_id: str, since: datetime, now: datetime) -> int | None:
+    """Set a cursor back before the first statement stored at or after `since`; returns how many go again.
+
+    Who was sending has lost the lease by it, and can't move the cursor on. None when there is no such
+    destination.
+    """
+    mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
+    row = tx.conn.execute(locked(tx.conn, select(destination).where(mine))).first()
+    if row is None:
+        return None
+    order = tuple_(statement.c.txid, statement.c.seq)
+    first = tx.conn.execute(
+        select(statement.c.txid, statement.c.seq)
+        .where(statement.c.tenant_id == tx.tenant, statement.c.stored_at >= since)
+        .order_by(statement.c.txid, statement.c.seq)
+        .limit(1)
+    ).first()
+    cursor = (row.cursor_txid, row.cursor_seq)
+    if first is None or (first.txid, first.seq) > cursor:
+        return 0
+    again = tx.conn.execute(
+        select(func.count()).where(
+            statement.c.tenant_id == tx.tenant,
+            order >= tuple_(first.txid, first.seq),
+            order <= tuple_(*cursor),
+        )
+    ).scalar_one()
+    tx.conn.execute(update(destination).where(mine).values(
+        cursor_txid=first.txid, cursor_seq=first.seq - 1, lease=None, lease_until=None, next_at=now,
+    ))  # fmt: skip
+    return int(again)
+
+
+def listed(read: Read) -> list[dict[str, Any]]:
+    """Return a tenant's destinations, the oldest first, with since when each is behind; no secrets."""
+    columns = [one for one in destination.c if one.name != "sealed_secret"]
+    rows = read.conn.execute(
+        select(*columns, _BEHIND_SINCE.label("behind_since"))
+        .where(destination.c.tenant_id == read.tenant)
+        .order_by(destination.c.created_at, destination.c.id)
+    )
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def backlog(read: Read) -> list[dict[str, Any]]:
     """Return the destinations that are behind or failing."""
-    behind = exists().where(
+    return [row for row in listed(read) if row["behind_since"]]
+
+
+_BEHIND_SINCE = (
+    select(statement.c.stored_at)
+    .where(
         statement.c.tenant_id == destination.c.tenant_id,
         tuple_(statement.c.txid, statement.c.seq)
         > tuple_(destination.c.cursor_txid, destination.c.cursor_seq),
     )
-    rows = read.conn.execute(
-        select(destination)
-        .where(destination.c.tenant_id == read.tenant, behind)
-        .order_by(destination.c.id)
-    )
-    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    .order_by(statement.c.txid, statement.c.seq)
+    .limit(1)
+    .scalar_subquery()
+)
 
 
 def _due(system: System, now: datetime) -> Any:
@@ -137,6 +214,7 @@ def _due(system: System, now: datetime) -> Any:
         destination.c.enabled,
         destination.c.next_at <= now,
         or_(destination.c.lease_until.is_(None), destination.c.lease_until < now),
+        exists().where(tenant.c.id == destination.c.tenant_id, tenant.c.enabled),
         waiting,
     )
 

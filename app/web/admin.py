@@ -13,16 +13,16 @@ from app.flows import connections as trust
 from app.flows import console as acts
 from app.flows import platforms as tools
 from app.kernel.credential import Credential
-from app.kernel.errors import Invalid, NotFound
-from app.store import audit, connections, console, destinations, outbox, people, platforms
+from app.kernel.errors import NotFound
+from app.store import audit, connections, console, destinations, people, platforms
 from app.store.sessions import Session
-from app.web import guard, here
+from app.web import admin_outbox, guard, here
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint.register_blueprint(admin_outbox.blueprint)
 
 _PAGE = 50
 _LONGEST_SEARCH = 100
-_AT_ONCE = 200
 _SECTIONS = {
     "/admin": "Overview",
     "/admin/people": "People",
@@ -154,37 +154,6 @@ def switch_connection(connection_id: UUID, what: str) -> AnyResponse:
     """Switch a connection on or off."""
     acts.enable_connection(here.deps(), _presented(), str(connection_id), enabled=what == "enable")
     return redirect("/admin/connections", 303)
-
-
-@blueprint.get("/outbox")
-def outbox_page() -> str:
-    """List what waits and what was given up, or everything."""
-    everything = request.args.get("show") == "all"
-    with here.deps().db.read(g.session.tenant.id) as read:
-        rows = outbox.listed(read, _AT_ONCE, () if everything else ("waiting", "dead"))
-        behind = destinations.backlog(read)
-    return render_template(
-        "admin/outbox.html", rows=rows, behind=behind, everything=everything, bound=_AT_ONCE
-    )
-
-
-@blueprint.post("/outbox/replay")
-def replay() -> AnyResponse:
-    """Try dead deliveries again."""
-    ids = request.form.getlist("id", type=UUID)[:_AT_ONCE]
-    if not ids:
-        raise Invalid("Choose at least one delivery.")
-    count = acts.replay(here.deps(), _presented(), [str(one) for one in ids])
-    return redirect(f"/admin/outbox?done={count}", 303)
-
-
-@blueprint.get("/destinations")
-def destinations_page() -> str:
-    """List where statements go."""
-    with here.deps().db.read(g.session.tenant.id) as read:
-        rows = console.record_stores(read)
-        behind = {row["id"] for row in destinations.backlog(read)}
-    return render_template("admin/destinations.html", rows=rows, behind=behind)
 
 
 def _presented() -> Credential:

@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("open_at", TIME, nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failing_since", TIME, nullable=True),
-        sa.Column("disabled_at", TIME, nullable=True),
+        sa.Column("throttled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("last_error", STR, nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenant.id"], name=op.f("fk_lane_tenant_id"), ondelete="CASCADE"
@@ -184,6 +184,13 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
+    )
+    op.drop_index("ix_delivery_key", table_name="delivery")
+    op.create_index(
+        "ix_delivery_key",
+        "delivery",
+        ["tenant_id", "destination", "ordering_key", "seq"],
+        unique=False,
     )
     op.create_index("ix_delivery_status", "delivery", ["tenant_id", "status", "seq"], unique=False)
     op.add_column("destination", sa.Column("failing_since", TIME, nullable=True))

@@ -77,10 +77,8 @@ Index(
     delivery.c.destination,
     delivery.c.ordering_key,
     delivery.c.seq,
-    sqlite_where=delivery.c.status == "waiting",
-    postgresql_where=delivery.c.status == "waiting",
 )
-
+"""Of every status: what has come since is looked up also when an old one is to be sent again."""
 Index("ix_delivery_status", delivery.c.tenant_id, delivery.c.status, delivery.c.seq)
 
 lane = tenant_table(
@@ -89,13 +87,15 @@ lane = tenant_table(
     Column("open_at", Time, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("failing_since", Time),
-    Column("disabled_at", Time),
+    Column("throttled", Boolean, nullable=False, server_default=false()),
     Column("last_error", Str),
     row_id=False,
 )
-"""How a destination of deliveries fares: nothing is sent there before `open_at`, or while disabled.
+"""How a destination of deliveries fares: nothing is sent there before `open_at`.
 
-`failures` counts the tries in a row that failed by the destination's fault.
+`failures` counts the tries in a row that failed by the destination's fault; while there are any, one
+delivery at a time tries whether it is well again. `throttled` when it asked for the pause itself.
+Whether it is switched off stands in the destination's own row.
 """
 
 delivery_attempt = tenant_table(

@@ -1,104 +1,102 @@
+"""What is written with its fact, and what is sent again."""
+
 from datetime import timedelta
 
-from app.kernel.delivery import Outcome
+import pytest
+
 from app.store import outbox
-from app.store.outbox import Fact
+from app.store.outbox import NEWER_EXISTS, Fact, Replayed
+from tests.outbox import claim, delivered, put, record, rows
 
-LEASE = timedelta(seconds=60)
 
-
-def put(deps, tenant, *, key="k", destination="registration:a", newest_only=False, **payload):
-    fact = Fact(deps.ids.new(), "score", "someone", payload)
-    delivery_id = deps.ids.new()
+def replay(deps, tenant, *ids, **span):
     with deps.db.tx(tenant.id) as tx:
-        outbox.enqueue(
-            tx, delivery_id, fact, deps.clock(),
-            kind="ags_score", destination=destination, key=key, newest_only=newest_only,
-        )  # fmt: skip
+        return outbox.replay(tx, deps.clock(), ids=ids or None, **span)
+
+
+def give_up(deps, tenant, **put_as):
+    delivery_id = put(deps, tenant, **put_as)
+    (claimed,) = claim(deps)
+    record(deps, claimed, "refused", "no", status=400)
     return delivery_id
 
 
-def claim(deps, lease="mine", limit=10, full=()):
-    with deps.db.system(write=True) as system:
-        return outbox.claim(system, deps.clock(), lease, deps.clock() + LEASE, limit, full=full)
-
-
-def record(deps, claimed, kind, next_at=None):
-    with deps.db.system(write=True) as system:
-        return outbox.record(
-            system, claimed, deps.ids.new(), Outcome(kind, "said"), deps.clock(), 5, next_at
-        )
-
-
-def rows(deps, tenant):
-    with deps.db.read(tenant.id) as read:
-        return {row["id"]: row for row in outbox.listed(read)}
-
-
-def test_only_the_oldest_of_a_key_can_be_claimed(deps, tenant):
-    first, second = put(deps, tenant), put(deps, tenant)
-    other = put(deps, tenant, key="another")
-    assert {one.id for one in claim(deps)} == {first, other}
-    assert claim(deps) == []
-    assert second not in {one.id for one in claim(deps)}
-
-
-def test_the_next_of_a_key_follows_once_the_first_has_ended(deps, tenant):
-    put(deps, tenant)
-    second = put(deps, tenant)
-    assert record(deps, claim(deps)[0], "delivered")
-    assert [one.id for one in claim(deps)] == [second]
-
-
-def test_a_failed_first_holds_the_key_back_until_it_is_dead(deps, tenant, clock):
-    first, second = put(deps, tenant), put(deps, tenant)
-    record(deps, claim(deps)[0], "later", clock() + timedelta(seconds=5))
-    assert claim(deps) == []
-    clock.move(seconds=6)
-    again = claim(deps)[0]
-    assert (again.id, again.attempts) == (first, 2)
-    record(deps, again, "refused")
-    assert rows(deps, tenant)[first]["status"] == "dead"
-    assert [one.id for one in claim(deps)] == [second]
-
-
-def test_who_lost_the_lease_cannot_record(deps, tenant, clock):
-    delivery_id = put(deps, tenant)
-    stale = claim(deps, "stale")[0]
-    clock.move(seconds=61)
-    fresh = claim(deps, "fresh")[0]
-    assert not record(deps, stale, "refused")
-    assert record(deps, fresh, "delivered")
-    assert not record(deps, fresh, "refused")
-    assert rows(deps, tenant)[delivery_id]["status"] == "delivered"
-
-
-def test_a_newer_score_supersedes_what_waits_but_not_what_is_under_way(deps, tenant):
-    first = put(deps, tenant, newest_only=True)
-    second = put(deps, tenant, newest_only=True)
-    assert rows(deps, tenant)[first]["status"] == "superseded"
-    under_way = claim(deps)[0]
-    third = put(deps, tenant, newest_only=True)
-    assert under_way.id == second
-    assert rows(deps, tenant)[second]["status"] == "waiting"
-    record(deps, under_way, "delivered")
-    assert [one.id for one in claim(deps)] == [third]
-
-
-def test_a_full_destination_is_passed_over(deps, tenant):
-    put(deps, tenant, destination="registration:slow")
-    quick = put(deps, tenant, destination="registration:quick")
-    assert [one.id for one in claim(deps, full=["registration:slow"])] == [quick]
+def arrive(deps, tenant, **put_as):
+    delivery_id = put(deps, tenant, **put_as)
+    (claimed,) = claim(deps)
+    delivered(deps, claimed)
+    return delivery_id
 
 
 def test_dead_ones_wait_again_after_a_replay_and_only_the_tenants_own(deps, tenant, other_tenant):
-    delivery_id = put(deps, tenant)
-    record(deps, claim(deps)[0], "refused")
-    for asker, count in ((other_tenant, 0), (tenant, 1)):
-        with deps.db.tx(asker.id) as tx:
-            assert outbox.replay(tx, [delivery_id], deps.clock()) == count
+    delivery_id = give_up(deps, tenant)
+    assert replay(deps, other_tenant, delivery_id) == Replayed(0, 0, more=False)
+    assert replay(deps, tenant, delivery_id) == Replayed(1, 0, more=False)
     again = claim(deps)[0]
     assert (again.id, again.attempts) == (delivery_id, 1)
+
+
+def test_a_range_is_of_when_they_were_written_and_bounded(deps, tenant, clock):
+    start, made = clock(), []
+    for number in range(5):
+        made.append(give_up(deps, tenant, key=str(number)))
+        clock.move(hours=1)
+    other = give_up(deps, tenant, destination="registration:b")
+    span = {"since": start + timedelta(hours=1), "until": start + timedelta(hours=4)}
+    assert replay(deps, tenant, **span, most=2) == Replayed(2, 0, more=True)
+    assert {one for one, row in rows(deps, tenant).items() if row["status"] == "waiting"} == set(made[1:3])  # fmt: skip
+    assert replay(deps, tenant, **span, most=2) == Replayed(1, 0, more=False)
+    assert replay(deps, tenant, destination="registration:b") == Replayed(1, 0, more=False)
+    assert rows(deps, tenant)[other]["status"] == "waiting"
+    assert rows(deps, tenant)[made[0]]["status"] == rows(deps, tenant)[made[4]]["status"] == "dead"
+
+
+def test_what_arrived_goes_again_only_when_it_is_asked_for(deps, tenant):
+    delivery_id = arrive(deps, tenant)
+    assert replay(deps, tenant, delivery_id).waiting == 0
+    assert replay(deps, tenant, delivery_id, delivered=True).waiting == 1
+    assert rows(deps, tenant)[delivery_id]["status"] == "waiting"
+
+
+@pytest.mark.parametrize("newer", ["waiting", "under way", "delivered", "superseded there"])
+def test_where_only_the_newest_counts_an_older_one_is_never_sent_again(deps, tenant, newer):
+    old = give_up(deps, tenant, newest_only=True)
+    match newer:
+        case "waiting":
+            put(deps, tenant, newest_only=True)
+        case "under way":
+            put(deps, tenant, newest_only=True)
+            claim(deps)
+        case "delivered":
+            arrive(deps, tenant, newest_only=True)
+        case _:
+            put(deps, tenant, newest_only=True)
+            record(deps, claim(deps)[0], "superseded", status=409)
+    assert replay(deps, tenant, old, delivered=True) == Replayed(0, 1, more=False)
+    row = rows(deps, tenant)[old]
+    assert (row["status"], row["last_error"]) == ("superseded", NEWER_EXISTS)
+
+
+def test_of_several_given_up_the_newest_alone_goes_again(deps, tenant):
+    first, second = (give_up(deps, tenant, newest_only=True) for _ in range(2))
+    other = give_up(deps, tenant, key="another", newest_only=True)
+    assert replay(deps, tenant, first, second, other) == Replayed(2, 1, more=False)
+    assert {one.id for one in claim(deps)} == {second, other}
+    assert rows(deps, tenant)[first]["status"] == "superseded"
+
+
+def test_a_newer_one_elsewhere_makes_nothing_needless(deps, tenant, other_tenant):
+    old = give_up(deps, tenant, newest_only=True)
+    put(deps, tenant, newest_only=True, destination="registration:b")
+    put(deps, other_tenant, newest_only=True)
+    assert replay(deps, tenant, old) == Replayed(1, 0, more=False)
+
+
+def test_an_arrived_one_that_a_newer_followed_stays_arrived(deps, tenant):
+    old = arrive(deps, tenant, newest_only=True)
+    arrive(deps, tenant, newest_only=True)
+    assert replay(deps, tenant, old, delivered=True) == Replayed(0, 1, more=False)
+    assert rows(deps, tenant)[old]["status"] == "delivered"
 
 
 def test_a_fact_that_was_rolled_back_left_nothing(deps, tenant):

@@ -1,0 +1,86 @@
+"""Forwarding a tenant's statements to a record store, batch after batch, in commit order."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+
+from app.deps import Deps
+from app.flows import statements
+from app.kernel.delivery import Outcome, pause
+from app.store import destinations
+from app.store import statements as stored
+from app.store.destinations import Stream
+from app.store.statements import Stored
+
+LEASE = timedelta(seconds=90)
+"""Longer than a request may take; renewed before each further one."""
+
+_BATCH = 100
+_BATCH_BYTES = 1024 * 1024
+
+
+def claim(deps: Deps, limit: int) -> list[Stream]:
+    """Lease up to `limit` destinations that have statements waiting."""
+    now = deps.clock()
+    with deps.db.system() as system:  # looking must not take the write lock
+        if limit < 1 or not destinations.anything_due(system, now):
+            return []
+    with deps.db.system(write=True) as system:
+        return destinations.claim(system, now, deps.ids.new(), now + LEASE, limit)
+
+
+def forward(deps: Deps, stream: Stream) -> int:
+    """Send the stream's next batch; returns how many statements the other side took or refused for good.
+
+    A batch that is refused is halved until the one bad statement is found; that one becomes a dead
+    delivery which an administrator sees, and the stream goes on.
+    """
+    with deps.db.system() as system:
+        found = stored.after(system, stream.tenant, stream.txid, stream.seq, _BATCH)
+    batch = _bounded(found)
+    while batch:
+        outcome = statements.send(deps, stream, batch)
+        if outcome.kind != "refused" or len(batch) == 1:
+            return _record(deps, stream, batch, outcome)
+        batch = batch[: len(batch) // 2]
+        if not _keep(deps, stream):
+            return 0
+    with deps.db.system(write=True) as system:
+        destinations.advance(system, stream, (stream.txid, stream.seq), deps.clock())
+    return 0
+
+
+def _bounded(found: list[Stored]) -> list[Stored]:
+    """Take statements up to a mebibyte, one at least."""
+    size = 0
+    for count, one in enumerate(found):
+        size += len(one.body.encode()) + 1
+        if size > _BATCH_BYTES and count:
+            return found[:count]
+    return found
+
+
+def _record(deps: Deps, stream: Stream, batch: list[Stored], outcome: Outcome) -> int:
+    now, last = deps.clock(), batch[-1]
+    with deps.db.system(write=True) as system:
+        if outcome.kind == "gone":
+            tx = system.within(stream.tenant)
+            destinations.gone(tx, stream.id, outcome.message or "", now)
+            return 0
+        if outcome.kind not in {"delivered", "refused"}:
+            wait = pause(stream.attempts + 1, secrets.randbelow(1000) / 1000, outcome)
+            destinations.failed(system, stream, outcome.message or "no answer", now, now + wait)
+            return 0
+        mine = destinations.advance(system, stream, (last.txid, last.seq), now)
+        if mine and outcome.kind == "refused":
+            tx = system.within(stream.tenant)
+            statements.set_aside(deps, tx, stream, json.loads(last.body), outcome, now)
+    return len(batch) if mine else 0
+
+
+def _keep(deps: Deps, stream: Stream) -> bool:
+    """Hold the lease for another request; False when it was lost."""
+    with deps.db.system(write=True) as system:
+        return destinations.renew(system, stream, deps.clock() + LEASE)

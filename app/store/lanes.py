@@ -1,0 +1,211 @@
+"""Lanes: how each destination of a tenant's deliveries fares, so that one that is away is left in peace.
+
+A destination that fails or throttles gets a pause. After it one delivery, the probe, tries whether it is
+well again and holds the lane for all workers while it does; the first success opens the lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select, update
+
+from app.kernel.delivery import RECORD_STORE, REGISTRATION, Outcome, pause
+from app.kernel.tenant import TenantId
+from app.store.db import System, Tx
+from app.store.sql import insert_once, locked
+from app.store.tables.lti import registration
+from app.store.tables.outbox import delivery, destination, lane
+from app.store.tables.tenants import tenant
+from app.store.types import Str, Time
+
+WAITING = delivery.c.status == literal_column("'waiting'")
+"""A literal, not a parameter: the planner must see that it is the partial index's condition."""
+
+_REAL_OUTAGE = 2
+"""So many failures in a row are the destination's; a single one may be its delivery's alone."""
+
+BREATH = timedelta(seconds=1)
+_NOW = bindparam("now", type_=Time)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane with something due in it. While it fails a probe alone may go."""
+
+    tenant: TenantId
+    destination: str
+    failing: bool
+
+
+def due_head() -> Any:
+    """A delivery that may go now: waiting, due, under no lease, and the oldest waiting of its key."""
+    older = delivery.alias("older")
+    first = ~exists().where(
+        older.c.tenant_id == delivery.c.tenant_id,
+        older.c.destination == delivery.c.destination,
+        older.c.ordering_key == delivery.c.ordering_key,
+        older.c.seq < delivery.c.seq,
+        older.c.status == literal_column("'waiting'"),
+    )
+    free = or_(delivery.c.lease_until.is_(None), delivery.c.lease_until < _NOW)
+    return and_(WAITING, delivery.c.next_at <= _NOW, free, first)
+
+
+def off(table: Any, prefix: str, *same: Any) -> Any:
+    """The lane's platform or record store is there, and not enabled."""
+    named = func.substr(lane.c.destination, len(prefix) + 1)
+    mine = lane.c.destination.startswith(prefix)
+    return exists().where(mine, table.c.id == named, *same, ~table.c.enabled)
+
+
+SWITCHED_OFF = or_(
+    off(registration, REGISTRATION),
+    off(destination, RECORD_STORE, destination.c.tenant_id == lane.c.tenant_id),
+)
+
+_head = (
+    select(delivery.c.next_at)
+    .where(
+        delivery.c.tenant_id == lane.c.tenant_id,
+        delivery.c.destination == lane.c.destination,
+        due_head(),
+    )
+    .order_by(delivery.c.next_at, delivery.c.seq)
+    .limit(1)
+)
+_OPEN = and_(
+    lane.c.open_at <= _NOW,
+    lane.c.destination.not_in(bindparam("full", expanding=True, type_=Str)),
+    or_(lane.c.failures == 0, lane.c.destination.not_in(bindparam("busy", expanding=True, type_=Str))),
+    exists().where(tenant.c.id == lane.c.tenant_id, tenant.c.enabled),
+    ~SWITCHED_OFF,
+)  # fmt: skip
+_ANY = select(lane.c.destination).where(_OPEN, _head.exists()).limit(1)
+_since = _head.scalar_subquery()
+_DUE = (
+    select(lane.c.tenant_id, lane.c.destination, lane.c.failures)
+    .where(_OPEN, _head.exists())
+    # Those that work before those that may not, and then who has waited longest.
+    .order_by(lane.c.failures > 0, _since, lane.c.tenant_id, lane.c.destination)
+    .limit(bindparam("most"))
+)
+_MINE = and_(
+    lane.c.tenant_id == bindparam("of_tenant"), lane.c.destination == bindparam("of_destination")
+)
+_THERE = select(lane.c.failures, lane.c.throttled, lane.c.open_at, lane.c.failing_since).where(
+    _MINE
+)
+
+
+def ensure(tx: Tx, name: str, now: datetime) -> None:
+    """Make a destination's lane where there is none.
+
+    Before deliveries are touched, and by a mere read where it is there: whoever holds a delivery's row
+    must not wait for a lane's.
+    """
+    if tx.conn.execute(_THERE, {"of_tenant": tx.tenant, "of_destination": name}).first() is None:
+        row = {"tenant_id": tx.tenant, "destination": name, "open_at": now, "failures": 0}
+        insert_once(tx.conn, lane, row)
+
+
+def anything_due(
+    system: System, now: datetime, full: Collection[str], busy: Collection[str]
+) -> bool:
+    """Tell by a mere read whether `due` would find a lane."""
+    given = {"now": now, "full": sorted(full), "busy": sorted(busy)}
+    return system.conn.execute(_ANY, given).first() is not None
+
+
+def due(
+    system: System, now: datetime, most: int, full: Collection[str], busy: Collection[str]
+) -> list[Lane]:
+    """Return open lanes with something due: not those `full`, nor the failing ones that are `busy`."""
+    given = {"now": now, "most": most, "full": sorted(full), "busy": sorted(busy)}
+    rows = system.conn.execute(_DUE, given)
+    return [Lane(TenantId(row.tenant_id), row.destination, row.failures > 0) for row in rows]
+
+
+def may_probe(system: System, failing: Lane, now: datetime) -> bool:
+    """Tell whether no other worker has a failing lane just now; it is this transaction's then."""
+    free = _THERE.where(lane.c.open_at <= _NOW)
+    if system.conn.dialect.name != "sqlite":
+        free = free.with_for_update(skip_locked=True)
+    return system.conn.execute(free, {**_of(failing), "now": now}).first() is not None
+
+
+def hold(system: System, failing: Lane, until: datetime) -> None:
+    """Let one probe have a failing lane until it is recorded, or its lease is over."""
+    system.conn.execute(update(lane).where(_MINE).values(open_at=until), _of(failing))
+
+
+def settle(
+    system: System, of: Lane, outcome: Outcome, now: datetime, random: float
+) -> datetime | None:
+    """Let a lane fare as a try there shows; returns until when it pauses, if the outcome makes it.
+
+    `of` is the lane as it was when the try was claimed: failing, the try was its probe.
+    """
+    mine, probe = _of(of), of.failing
+    closes = outcome.kind in {"failed", "throttled"}
+    statement = locked(system.conn, _THERE) if closes else _THERE
+    row = system.conn.execute(statement, mine).first()
+    if row is None:
+        return None
+    if not closes:
+        _go_on(system, mine, row, outcome, now, probe=probe)
+        return None
+    # Of a wave that failed together one counts.
+    counts = probe or row.failures == 0
+    failures = row.failures + counts
+    wait = now + pause(failures, random, outcome)
+    throttled = outcome.kind == "throttled"
+    if not counts:
+        asked = throttled or outcome.retry_after is not None
+        wait = max(row.open_at, wait) if asked else row.open_at
+        throttled = throttled or row.throttled
+    system.conn.execute(update(lane).where(_MINE).values(
+        failures=failures, failing_since=row.failing_since or now, throttled=throttled,
+        last_error=outcome.message, open_at=wait,
+    ), mine)  # fmt: skip
+    return wait
+
+
+def _go_on(
+    system: System, mine: dict[str, str], row: Any, outcome: Outcome, now: datetime, *, probe: bool
+) -> None:
+    if row.failures == 0:
+        return
+    if not outcome.answered:
+        if probe:
+            system.conn.execute(update(lane).where(_MINE).values(open_at=now + BREATH), mine)
+        return
+    if row.throttled and not probe:
+        return  # it was under way when they asked for a pause
+    fresh = {"failures": 0, "throttled": False, "failing_since": None, "last_error": None}
+    system.conn.execute(update(lane).where(_MINE).values(open_at=now, **fresh), mine)
+    if row.failures >= _REAL_OUTAGE:
+        _all_due(system, mine["of_tenant"], mine["of_destination"], now)
+
+
+def try_now(tx: Tx, name: str, now: datetime) -> bool:
+    """End a lane's pause, and let all that waits there be due; False when there is no such lane."""
+    mine = {"of_tenant": tx.tenant, "of_destination": name}
+    opened = tx.conn.execute(update(lane).where(_MINE).values(open_at=now), mine).rowcount
+    if opened:
+        _all_due(tx, tx.tenant, name, now)
+    return bool(opened)
+
+
+def _of(one: Lane) -> dict[str, str]:
+    return {"of_tenant": one.tenant, "of_destination": one.destination}
+
+
+def _all_due(handle: System | Tx, tenant_id: str, name: str, now: datetime) -> None:
+    later = and_(
+        delivery.c.tenant_id == tenant_id, delivery.c.destination == name, WAITING, delivery.c.next_at > now
+    )  # fmt: skip
+    handle.conn.execute(update(delivery).where(later).values(next_at=now))
