@@ -3,11 +3,13 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app.flows import deliver, tenancy
+from app.flows import forward, redeliver, tenancy
+from app.kernel.errors import NotFound
 from app.store import destinations, outbox, statements
 from app.worker import Worker
 
@@ -23,6 +25,7 @@ class RecordStore(ThreadingHTTPServer):
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.words = b"[]"
         self.refuses: set[str] = set()
+        self.most = 1000
         self.url = f"http://127.0.0.1:{self.server_port}/xapi"
 
 
@@ -35,6 +38,8 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers = self.server.answers.pop(0) if self.server.answers else (200, {})
         if any(one["id"] in self.server.refuses for one in batch):
             status = 400
+        if len(batch) > self.server.most:
+            status = 413
         if status == 200:
             for one in batch:
                 self.server.kept.setdefault(one["id"], one)
@@ -63,8 +68,9 @@ def destination(deps, tenant, record_store) -> str:
     return tenancy.add_record_store(deps, tenant.slug, record_store.url, "key", "secret")
 
 
-def say(deps, tenant, count=1):
-    made = [{"id": deps.ids.new(), "verb": {"id": "http://example.org/v"}} for _ in range(count)]
+def say(deps, tenant, count=1, words=""):
+    verb = {"id": "http://example.org/v", **({"display": {"en": words}} if words else {})}
+    made = [{"id": deps.ids.new(), "verb": verb} for _ in range(count)]
     for one in made:
         with deps.db.tx(tenant.id) as tx:
             statements.add(tx, [one], "someone", deps.clock())
@@ -82,10 +88,10 @@ def dead(deps, tenant):
 
 
 def test_statements_arrive_in_order_in_batches(deps, tenant, record_store, destination):
-    said = say(deps, tenant, 120)
+    said = say(deps, tenant, 220)
     Worker(deps).run_until_idle()
     assert record_store.arrived == said
-    assert record_store.batches == [50, 50, 20]
+    assert record_store.batches == [100, 100, 20]
     assert backlog(deps, tenant) == []
 
 
@@ -107,10 +113,13 @@ def test_a_failing_store_is_waited_for_and_nothing_is_skipped(
     waiting = backlog(deps, tenant)[0]
     assert waiting["attempts"] == 1
     assert f"answered {status}" in waiting["last_error"]
-    clock.move(seconds=7)
+    assert (waiting["failing_since"], waiting["behind_since"]) == (clock(), clock())
+    clock.move(seconds=2)
     Worker(deps).run_until_idle()
     assert record_store.arrived == said
     assert backlog(deps, tenant) == []
+    with deps.db.read(tenant.id) as read:
+        assert destinations.get(read, destination)["failing_since"] is None
 
 
 def test_retry_after_is_waited_for(deps, tenant, record_store, destination, clock):
@@ -146,7 +155,7 @@ def test_a_statement_set_aside_can_be_replayed_once_the_store_is_mended(
     Worker(deps).run_until_idle()
     record_store.refuses = set()
     with deps.db.tx(tenant.id) as tx:
-        assert outbox.replay(tx, [dead(deps, tenant)[0]["id"]], deps.clock()) == 1
+        assert outbox.replay(tx, deps.clock(), ids=[dead(deps, tenant)[0]["id"]]).waiting == 1
     Worker(deps).run_until_idle()
     assert set(record_store.kept) == set(said)
     assert dead(deps, tenant) == []
@@ -157,8 +166,8 @@ def test_a_batch_whose_answer_was_lost_comes_again_with_the_same_ids(
 ):
     said = say(deps, tenant, 2)
     with deps.db.system(write=True) as system:
-        lost = destinations.claim(system, clock(), "killed", clock())
-    assert lost is not None
+        (lost,) = destinations.claim(system, clock(), "killed", clock(), 1)
+    assert lost.id == destination
     clock.move(seconds=1)
     Worker(deps).run_until_idle()
     assert list(record_store.kept) == said
@@ -214,7 +223,143 @@ def test_a_lease_lost_while_a_batch_is_halved_moves_nothing(
     said = say(deps, tenant, 4)
     record_store.refuses = {said[0]}
     monkeypatch.setattr(destinations, "renew", lambda *_: False)
-    stream = deliver.claim_stream(deps)
-    assert deliver.forward(deps, stream) == 0
+    (stream,) = forward.claim(deps, 1)
+    assert forward.forward(deps, stream) == 0
     assert record_store.batches == [4]
     assert dead(deps, tenant) == []
+
+
+def test_a_store_that_stays_away_is_tried_every_five_minutes_at_least(
+    deps, tenant, record_store, destination, clock
+):
+    say(deps, tenant)
+    record_store.answers = [(500, {})] * 30
+    since = clock()
+    for _ in range(30):
+        Worker(deps).run_until_idle()
+        (behind,) = backlog(deps, tenant)
+        assert timedelta(0) < behind["next_at"] - clock() <= timedelta(minutes=5)
+        clock.now = behind["next_at"]
+    assert (behind["attempts"], behind["failing_since"]) == (30, since)
+    Worker(deps).run_until_idle()
+    assert len(record_store.arrived) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_may_be_a_date(deps, tenant, record_store, destination, clock, status):
+    say(deps, tenant)
+    record_store.answers = [(status, {"Retry-After": "Mon, 02 Mar 2026 09:10:00 GMT"})]
+    Worker(deps).run_until_idle()
+    assert backlog(deps, tenant)[0]["next_at"] == clock() + timedelta(minutes=10)
+
+
+def test_a_batch_too_large_is_halved(deps, tenant, record_store, destination):
+    said = say(deps, tenant, 40)
+    record_store.most = 9
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
+    assert dead(deps, tenant) == []
+
+
+def test_a_batch_is_bounded_by_its_bytes_but_holds_one_at_least(
+    deps, tenant, record_store, destination
+):
+    said = say(deps, tenant, 4, words="x" * 400_000)
+    said += say(deps, tenant, 1, words="x" * 2_000_000)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
+    assert record_store.batches == [2, 2, 1]
+
+
+def test_a_store_that_is_gone_is_switched_off_until_someone_looks(
+    deps, tenant, record_store, destination, clock
+):
+    said = say(deps, tenant, 3)
+    record_store.answers = [(410, {})]
+    Worker(deps).run_until_idle()
+    (behind,) = backlog(deps, tenant)
+    assert (behind["enabled"], behind["failing_since"]) == (False, clock())
+    assert "gone for good" in behind["last_error"]
+    clock.move(days=3)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == []
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), destination, enabled=True)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
+
+
+def test_one_set_aside_whose_store_is_gone_by_then_waits_and_the_store_is_off(
+    deps, tenant, record_store, destination, clock
+):
+    (said,) = say(deps, tenant)
+    record_store.refuses = {said}
+    Worker(deps).run_until_idle()
+    record_store.refuses, record_store.answers = set(), [(410, {})]
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), [dead(deps, tenant)[0]["id"]])
+    Worker(deps).run_until_idle()
+    clock.move(minutes=1)
+    Worker(deps).run_until_idle()
+    with deps.db.read(tenant.id) as read:
+        (row,) = outbox.listed(read)
+        assert not destinations.get(read, destination)["enabled"]
+    assert (row["status"], row["attempts"]) == ("waiting", 0)
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), destination, enabled=True)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == [said]
+
+
+def test_nothing_is_forwarded_while_the_tenant_is_closed(deps, tenant, record_store, destination):
+    say(deps, tenant)
+    tenancy.enable(deps, "acme", enabled=False)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == []
+
+
+def rewind(deps, destination, since):
+    return redeliver.rewind(deps, redeliver.operator(deps, "acme"), destination, since)
+
+
+def test_a_cursor_set_back_sends_everything_from_there_again(
+    deps, tenant, record_store, destination, clock
+):
+    before = say(deps, tenant, 2)
+    clock.move(hours=1)
+    since = clock()
+    after = say(deps, tenant, 3)
+    Worker(deps).run_until_idle()
+    assert rewind(deps, destination, since) == 3
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == before + after + after
+    assert list(record_store.kept) == before + after
+    assert rewind(deps, destination, clock() + timedelta(hours=1)) == 0
+    with pytest.raises(NotFound):
+        rewind(deps, "unknown", since)
+
+
+def test_a_cursor_never_moves_on_by_a_rewind(deps, tenant, record_store, destination, clock):
+    record_store.answers = [(500, {})]
+    say(deps, tenant, 2)
+    Worker(deps).run_until_idle()
+    clock.move(hours=1)
+    assert rewind(deps, destination, clock() - timedelta(minutes=1)) == 0
+    Worker(deps).run_until_idle()
+    assert len(record_store.arrived) == 2
+
+
+def test_who_was_sending_while_the_cursor_was_set_back_does_not_move_it_on(
+    deps, tenant, record_store, destination, clock
+):
+    since = clock()
+    first = say(deps, tenant, 2)
+    Worker(deps).run_until_idle()
+    more = say(deps, tenant, 1)
+    (stream,) = forward.claim(deps, 1)
+    assert rewind(deps, destination, since) == 2
+    assert forward.forward(deps, stream) == 0
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == [*first, *more, *first, *more]
+
+
+def test_a_rewind_leaves_no_trace_in_other_tenants(deps, tenant, other_tenant, destination):
+    with pytest.raises(NotFound):
+        redeliver.rewind(deps, redeliver.operator(deps, "globex"), destination, deps.clock())

@@ -16,6 +16,7 @@ from app.flows import deliver, grades, platforms, roster, tenancy
 from app.http import Response
 from app.kernel import credential
 from app.store import access_tokens, activities, launches, outbox
+from app.store.deliveries import page as deliveries_page
 from app.worker import Worker
 from keys import jwt
 from lti import ags
@@ -130,10 +131,7 @@ class TestWhatIsSent(WithPlatform):
             grade(deps, launch, score)
         rows = deliveries(deps, tenant)
         assert [row["status"] for row in rows] == ["superseded", "superseded", "waiting"]
-        with deps.db.system(write=True) as system:
-            (claimed,) = outbox.claim(
-                system, deps.clock(), "x", deps.clock() + timedelta(minutes=1), 9
-            )
+        (claimed,) = deliver.turn(deps, [], 9)
         at = datetime.fromisoformat(claimed.fact.payload["timestamp"])
         assert at == deps.clock() + timedelta(seconds=2)
         assert claimed.fact.payload["score"] == 0.3
@@ -171,7 +169,7 @@ class TestAnswers(WithPlatform):
     @pytest.mark.parametrize(
         ("status", "became"),
         [(200, "delivered"), (201, "delivered"), (204, "delivered"), (409, "superseded"),
-         (400, "dead"), (404, "dead"), (422, "dead"), (403, "dead"), (500, "waiting"), (502, "waiting")],
+         (400, "dead"), (404, "dead"), (410, "dead"), (422, "dead"), (403, "dead"), (500, "waiting"), (502, "waiting")],
     )  # fmt: skip
     def test_each_status_has_its_meaning(self, sent, status, became):
         row = sent(Response(status, {}, b""))
@@ -193,8 +191,24 @@ class TestAnswers(WithPlatform):
         Worker(deps).run_until_idle()
         assert deliveries(deps, tenant)[-1]["status"] == "delivered"
 
-    def test_canvas_throttles_with_403(self, sent):
-        assert sent(Response(403, {"X-Rate-Limit-Remaining": "0"}, b""))["status"] == "waiting"
+    @pytest.mark.parametrize(
+        ("answered", "seconds"),
+        [(Response(403, {"X-Rate-Limit-Remaining": "0"}, b""), 1), (Response(429, {}, b""), 1),
+         (Response(429, {"Retry-After": "Mon, 02 Mar 2026 09:05:00 GMT"}, b""), 300),
+         (Response(503, {"Retry-After": "7"}, b"<html>"), 7),
+         (Response(503, {"Retry-After": "999999999"}, b""), 86_400)],
+    )  # fmt: skip
+    def test_a_throttle_is_no_try(self, sent, clock, answered, seconds):
+        row = sent(answered)
+        assert (row["status"], row["attempts"]) == ("waiting", 0)
+        wait = (row["next_at"] - clock()).total_seconds()
+        assert seconds * 0.8 <= wait <= seconds * 1.2
+
+    def test_a_throttled_token_endpoint_is_a_throttle_too(self, sent, http, clock):
+        http.answers[f"{ISSUER}/token"] = Response(429, {"Retry-After": "40"}, b"")
+        row = sent()
+        assert (row["status"], row["attempts"]) == ("waiting", 0)
+        assert row["next_at"] == clock() + timedelta(seconds=40)
 
     def test_a_refused_token_is_fetched_anew_once(self, sent, http):
         tokens = iter(("stale", "fresh"))
@@ -221,18 +235,46 @@ class TestAnswers(WithPlatform):
         assert row["last_error"]
         assert not [one for one in http.calls if one.url.startswith(SCORES)]
 
-    def test_a_platform_that_is_switched_off_gets_nothing(
-        self, sent, deps, lms, enter, tenant, http
+    def test_what_is_for_a_platform_that_is_switched_off_waits_until_it_is_on(
+        self, deps, lms, enter, tenant, http
     ):
         launch = enter()
         platforms.enable(deps, lms.id, enabled=False)
         grade(deps, launch, 0.5)
         before = len(http.calls)
         Worker(deps).run_until_idle()
-        assert deliveries(deps, tenant)[-1]["status"] == "dead"
+        with deps.db.read(tenant.id) as read:
+            (row,) = deliveries_page(read, deps.clock(), 9)
+        assert (row["status"], row["attempts"]) == ("waiting", 0)
+        assert row["why"] == "The platform is switched off."
         assert len(http.calls) == before
+        platforms.enable(deps, lms.id, enabled=True)
+        Worker(deps).run_until_idle()
+        assert deliveries(deps, tenant)[-1]["status"] == "delivered"
 
-    def test_a_failing_score_gives_way_to_a_newer_one(self, enter, deps, http, tenant):
+    def test_one_switched_off_while_a_score_is_under_way_to_it_is_no_try(
+        self, deps, lms, enter, tenant
+    ):
+        grade(deps, enter(), 0.5)
+        (claimed,) = deliver.turn(deps, [], 1)
+        platforms.enable(deps, lms.id, enabled=False)
+        assert deliver.turn(deps, [deliver.send(deps, claimed)], 9) == []
+        row = deliveries(deps, tenant)[-1]
+        assert (row["status"], row["attempts"]) == ("waiting", 0)
+
+    def test_a_platform_that_is_gone_takes_nothing_any_more(self, deps, lms, enter, tenant):
+        from sqlalchemy import delete
+
+        from app.store.tables.lti import registration
+
+        grade(deps, enter(), 0.5)
+        with deps.db.system(write=True) as system:
+            system.conn.execute(delete(registration).where(registration.c.id == lms.id))
+        Worker(deps).run_until_idle()
+        row = deliveries(deps, tenant)[-1]
+        assert (row["status"], row["last_error"]) == ("dead", "The platform is gone.")
+
+    def test_a_failing_score_gives_way_to_a_newer_one(self, enter, deps, http, tenant, clock):
         launch = enter()
 
         def fail_as_a_newer_comes(_):
@@ -242,6 +284,8 @@ class TestAnswers(WithPlatform):
 
         http.answers[SCORES] = fail_as_a_newer_comes
         grade(deps, launch, 0.5)
+        Worker(deps).run_until_idle()
+        clock.move(seconds=2)
         Worker(deps).run_until_idle()
         assert [row["status"] for row in deliveries(deps, tenant)] == ["superseded", "delivered"]
 
@@ -272,13 +316,13 @@ class TestTokens(WithPlatform):
         assert {form["scope"][0] for form in forms} == {ags.SCOPE_SCORE}
 
     def test_many_senders_ask_for_one_token(self, enter, deps, http):
-        for number in range(8):
+        for number in range(4):
             grade(deps, enter(sub=f"user-{number}"), 0.5)
-        claimed = deliver.claim(deps, 8)
-        assert len(claimed) == 8
-        with ThreadPoolExecutor(8) as pool:
-            outcomes = list(pool.map(lambda one: deliver.send(deps, one), claimed))
-        assert {one.kind for one in outcomes} == {"delivered"}
+        claimed = deliver.turn(deps, [], 8)
+        assert len(claimed) == 4
+        with ThreadPoolExecutor(4) as pool:
+            sent = list(pool.map(lambda one: deliver.send(deps, one), claimed))
+        assert {one.outcome.kind for one in sent} == {"delivered"}
         assert len(http.to(f"{ISSUER}/token")) == 1
 
     def test_tokens_lie_sealed_and_apart(self, enter, deps, http, tenant, lms):
@@ -360,7 +404,7 @@ class TestCampus:
     def test_a_stale_score_is_superseded(self, enter, deps, campus, clock, tenant):
         launch = enter()
         grade(deps, launch, 0.5)
-        (claimed,) = deliver.claim(deps, 1)
+        (claimed,) = deliver.turn(deps, [], 1)
         assert grades.send(deps, claimed).kind == "delivered"
         again = grades.send(deps, claimed)
         assert (again.kind, again.status) == ("superseded", 409)

@@ -129,7 +129,8 @@ def test_a_refused_person_is_explained(answer, status):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(403, "permit"), (404, "deleted"), (415, "refused the score")]
+    ("status", "words"),
+    [(403, "permit"), (404, "deleted"), (410, "was deleted"), (415, "refused the score")],
 )
 def test_other_refusals_have_their_sentence(answer, status, words):
     outcome = ags.score_outcome(answer(status, b"{}"), NOW)
@@ -140,7 +141,8 @@ def test_throttling_and_outages_are_repeated_later(answer):
     throttled = answer(403, b"", x_rate_limit_remaining="0")
     assert ags.score_outcome(throttled, NOW).kind == Kind.THROTTLED
     down = ags.score_outcome(answer(503, b"<html>", retry_after="7"), NOW)
-    assert (down.kind, down.retry_after) == (Kind.RETRY, timedelta(seconds=7))
+    assert (down.kind, down.retry_after) == (Kind.THROTTLED, timedelta(seconds=7))
+    assert ags.score_outcome(answer(503, b"<html>"), NOW).kind == Kind.RETRY
 
 
 def test_line_items_are_asked_for_with_the_exact_type():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kernel import credential
-from app.kernel.delivery import TRIES, next_stream_try, next_try
+from app.kernel.delivery import TRIES, Outcome, next_try, pause
 from app.kernel.ids import uuid7
 from app.kernel.person import Person, told
 from app.kernel.tenant import TenantId
@@ -65,8 +65,20 @@ def test_retry_after_is_honoured_and_bounded():
     assert next_try(TRIES, NOW, 0.5, retry_after=1) is None
 
 
-def test_a_stream_never_gives_up():
-    assert next_stream_try(500, NOW, 0.5) == NOW + timedelta(minutes=30)
+@given(st.integers(0, 10**6), st.floats(0, 1), st.sampled_from(["failed", "throttled"]))
+def test_a_pause_lies_between_a_second_and_five_minutes(failures, random, kind):
+    wait = pause(failures, random, Outcome(kind))
+    assert timedelta(seconds=0.799) <= wait <= timedelta(minutes=5)
+
+
+def test_who_throttles_says_for_how_long_up_to_a_day():
+    asked = [pause(9, 0.5, Outcome("throttled", retry_after=one)) for one in (0, 2, 10**9)]
+    assert asked == [timedelta(seconds=1), timedelta(seconds=2), timedelta(days=1)]
+
+
+def test_who_fails_is_left_alone_for_the_longer_of_both():
+    assert pause(5, 0.5, Outcome("failed", retry_after=2)) == timedelta(seconds=16)
+    assert pause(5, 0.5, Outcome("failed", retry_after=60)) == timedelta(seconds=60)
 
 
 def test_scim_has_the_last_word_and_silence_of_the_lesser_says_nothing():

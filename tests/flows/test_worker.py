@@ -1,0 +1,186 @@
+"""The worker's rounds: nobody waits for another's destination, and nothing sent is forgotten."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+
+from app.flows import deliver, forward
+from app.http import HttpFailed
+from app.kernel.delivery import Outcome
+from app.kernel.errors import Unavailable
+from app.store import destinations, dispatch
+from app.worker import Worker
+from tests.flows.test_forward import say
+from tests.outbox import lane_of, put, rows
+
+PATIENCE = 30
+"""Seconds after which a test gives up waiting; none depends on how fast anything is."""
+
+
+class Senders:
+    """Takes the place of the senders: the dead block until they are let go, the others arrive."""
+
+    def __init__(self, *dead):
+        self.dead = set(dead)
+        self.let_go = threading.Event()
+        self.blocked = threading.Semaphore(0)
+        self.arrived = threading.Semaphore(0)
+        self.lock = threading.Lock()
+        self.under_way, self.most = Counter(), Counter()
+
+    def send(self, deps, claimed):
+        with self.lock:
+            self.under_way[claimed.destination] += 1
+            here = self.under_way[claimed.destination]
+            self.most[claimed.destination] = max(self.most[claimed.destination], here)
+        if claimed.destination in self.dead:
+            self.blocked.release()
+            assert self.let_go.wait(PATIENCE)
+        with self.lock:
+            self.under_way[claimed.destination] -= 1
+        if claimed.destination in self.dead:
+            raise HttpFailed("it did not answer in time.")
+        self.arrived.release()
+        return Outcome("delivered", status=200)
+
+
+@pytest.fixture
+def senders(monkeypatch):
+    made = Senders("registration:dead", "registration:dying")
+    monkeypatch.setattr(deliver, "_SENDERS", {"ags_score": made.send})
+    yield made
+    made.let_go.set()
+
+
+@pytest.fixture
+def running(deps):
+    worker = Worker(deps)
+    thread = threading.Thread(target=worker.run, daemon=True)
+    yield thread.start
+    worker.stop()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_two_dead_destinations_delay_no_third(deps, tenant, senders, running):
+    for number in range(12):
+        for name in sorted(senders.dead):
+            put(deps, tenant, key=str(number), destination=name)
+    running()
+    for _ in range(8):
+        assert senders.blocked.acquire(timeout=PATIENCE)
+    # Four each hang there now; what comes for another goes all the same.
+    for number in range(20):
+        put(deps, tenant, key=str(number), destination="registration:third")
+    for _ in range(20):
+        assert senders.arrived.acquire(timeout=PATIENCE)
+    assert not senders.blocked.acquire(blocking=False)
+    assert senders.most["registration:dead"] == senders.most["registration:dying"] == 4
+    assert senders.most["registration:third"] <= 4
+
+
+def test_what_hung_ends_as_one_failure_of_its_destination(deps, tenant, senders, running):
+    for number in range(12):
+        put(deps, tenant, key=str(number), destination="registration:dead")
+    running()
+    for _ in range(4):
+        assert senders.blocked.acquire(timeout=PATIENCE)
+    senders.let_go.set()
+    for _ in range(PATIENCE * 100):
+        closed = lane_of(deps, tenant, "registration:dead")
+        tried = [row for row in rows(deps, tenant).values() if row["attempts"] and not row["lease"]]
+        if len(tried) == 4:
+            break
+        threading.Event().wait(0.01)
+    # The clock stands still, so that the pause does not end.
+    assert (closed.failures, len(tried)) == (1, 4)
+    assert {row["status"] for row in rows(deps, tenant).values()} == {"waiting"}
+
+
+def test_streams_that_hang_take_nothing_from_the_deliveries(
+    deps, tenant, senders, running, monkeypatch
+):
+    let_go, hanging = threading.Event(), threading.Semaphore(0)
+
+    def hang(*_):
+        hanging.release()
+        assert let_go.wait(PATIENCE)
+        return 0
+
+    monkeypatch.setattr(forward, "forward", hang)
+    for _ in range(20):
+        with deps.db.tx(tenant.id) as tx:
+            destinations.add(
+                tx, deps.ids.new(), "xapi", "https://lrs.example", "x", deps.clock(), (0, 0)
+            )
+    say(deps, tenant)
+    running()
+    for _ in range(16):
+        assert hanging.acquire(timeout=PATIENCE)
+    for number in range(40):
+        put(deps, tenant, key=str(number), destination="registration:third")
+    for _ in range(40):
+        assert senders.arrived.acquire(timeout=PATIENCE)
+    let_go.set()
+
+
+def test_what_was_sent_while_the_database_was_away_is_recorded_after_all(
+    deps, tenant, senders, running, monkeypatch
+):
+    record, away = dispatch.record, threading.Semaphore(3)
+
+    def failing(*given):
+        if away.acquire(blocking=False):
+            raise Unavailable("The database is away.")
+        return record(*given)
+
+    monkeypatch.setattr(dispatch, "record", failing)
+    delivery_id = put(deps, tenant, destination="registration:third")
+    running()
+    assert senders.arrived.acquire(timeout=PATIENCE)
+    for _ in range(PATIENCE * 100):
+        if rows(deps, tenant)[delivery_id]["status"] == "delivered":
+            break
+        threading.Event().wait(0.01)
+    assert rows(deps, tenant)[delivery_id]["attempts"] == 1
+    assert rows(deps, tenant)[delivery_id]["status"] == "delivered"
+
+
+def test_a_fault_of_ours_is_a_try_of_its_delivery_and_stops_nothing(deps, tenant, monkeypatch):
+    def broken(deps, claimed):
+        if claimed.key == "bad":
+            raise KeyError("line_item")
+        return Outcome("delivered", status=200)
+
+    monkeypatch.setattr(deliver, "_SENDERS", {"ags_score": broken})
+    bad, good = put(deps, tenant, key="bad"), put(deps, tenant, key="good")
+    Worker(deps).run_until_idle()
+    found = rows(deps, tenant)
+    assert found[good]["status"] == "delivered"
+    assert (found[bad]["status"], found[bad]["attempts"]) == ("waiting", 1)
+    assert "KeyError" in found[bad]["last_error"]
+
+
+def test_our_own_database_being_away_is_no_try(deps, tenant, monkeypatch):
+    def away(deps, claimed):
+        raise Unavailable("The database is away.")
+
+    monkeypatch.setattr(deliver, "_SENDERS", {"ags_score": away})
+    delivery_id = put(deps, tenant)
+    Worker(deps).run_until_idle()
+    row = rows(deps, tenant)[delivery_id]
+    assert (row["status"], row["attempts"]) == ("waiting", 0)
+    assert lane_of(deps, tenant).failures == 0
+
+
+def test_looking_for_work_takes_no_write_lock(deps, tenant, monkeypatch):
+    put(deps, tenant, destination="registration:third")
+    with deps.db.system(write=True) as system:
+        dispatch.claim(system, deps.clock(), "x", deps.clock(), 0, {})
+    monkeypatch.setattr(deps.db, "_writing", lambda: pytest.fail("took the write lock"))
+    assert deliver.turn(deps, [], 8, {"registration:third": 4}) == []
+    assert deliver.turn(deps, [], 0) == []
+    assert forward.claim(deps, 8) == []
