@@ -23,6 +23,8 @@ from app.kernel.tenant import TenantId
 from app.store.gate import WriterGate
 
 _BUSY_MS = 10_000
+_PLAN_ANEW = " -c plan_cache_mode=force_custom_plan"
+"""The worker lives long: a plan that it made while a table was empty would read all of it later."""
 _NAME_TENANT = text("SELECT set_config('ostiary.tenant', :tenant, true)")
 
 
@@ -68,7 +70,9 @@ class Database:
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._system = _postgres(parse_url(system_url or url), max(4, pool_size // 2))
+            self._system = _postgres(
+                parse_url(system_url or url), max(4, pool_size // 2), _PLAN_ANEW
+            )
             self._system_reader = self._system.execution_options(postgresql_readonly=True)
 
     @contextmanager
@@ -157,7 +161,7 @@ def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
     return engine
 
 
-def _postgres(url: URL, pool_size: int) -> Engine:
+def _postgres(url: URL, pool_size: int, options: str = "") -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
@@ -166,5 +170,8 @@ def _postgres(url: URL, pool_size: int) -> Engine:
         pool_pre_ping=False,
         # An error's text goes to the log, and values are people's data.
         hide_parameters=True,
-        connect_args={"options": "-c synchronous_commit=on -c TimeZone=UTC", "connect_timeout": 5},
+        connect_args={
+            "options": f"-c synchronous_commit=on -c TimeZone=UTC{options}",
+            "connect_timeout": 5,
+        },
     )

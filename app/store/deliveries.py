@@ -24,16 +24,20 @@ NOT_TRIED = "Not tried yet."
 _SCORE = "ags_score"
 
 
-def fares(read: Read) -> list[Row]:
-    """Return how each destination fares: named, failing or off and why, what waits there since when."""
+def fares(read: Read, *, counted: bool = True) -> list[Row]:
+    """Return how each destination fares: named, failing or off and why, what waits there since when.
+
+    Not `counted` it does not look at what waits, which takes a while where that is much.
+    """
     rows = read.conn.execute(
         select(lane, _OFF.label("off"))
         .join(tenant, tenant.c.id == lane.c.tenant_id)
         .where(lane.c.tenant_id == read.tenant)
         .order_by(lane.c.destination)
     ).all()
-    counted, names = _counted(read), _names(read, [row.destination for row in rows])
-    return [_fare(row, counted, names) for row in rows]
+    names = _names(read, [row.destination for row in rows])
+    tally = _counted(read) if counted else {}
+    return [_fare(row, tally, names) for row in rows]
 
 
 def page(
@@ -108,7 +112,7 @@ def _names(read: Read, destinations: Iterable[str]) -> dict[str, str]:
 def _told(read: Read, rows: list[Row], now: datetime) -> list[Row]:
     if not rows:
         return []
-    lines = {line["destination"]: line for line in fares(read)}
+    lines = {line["destination"]: line for line in fares(read, counted=False)}
     scores = [row for row in rows if row["kind"] == _SCORE]
     items = _items(read, {row["ordering_key"].partition(" ")[0] for row in scores})
     authors = _authors(read, {row["subject"] for row in rows if row["kind"] != _SCORE})

@@ -42,17 +42,26 @@ class Lane:
 
 
 def due_head() -> Any:
-    """A delivery that may go now: waiting, due, under no lease, and the oldest waiting of its key."""
+    """A delivery that may go now: waiting, due, under no lease, and the oldest waiting of its key.
+
+    Asked row by row: as a join PostgreSQL would first read all that waits, while it has not counted it.
+    And what waits is said of the older one by its end, lest the index of what is due be taken for it.
+    """
     older = delivery.alias("older")
-    first = ~exists().where(
-        older.c.tenant_id == delivery.c.tenant_id,
-        older.c.destination == delivery.c.destination,
-        older.c.ordering_key == delivery.c.ordering_key,
-        older.c.seq < delivery.c.seq,
-        older.c.status == literal_column("'waiting'"),
+    before = (
+        select(older.c.seq)
+        .where(
+            older.c.tenant_id == delivery.c.tenant_id,
+            older.c.destination == delivery.c.destination,
+            older.c.ordering_key == delivery.c.ordering_key,
+            older.c.seq < delivery.c.seq,
+            older.c.finished_at.is_(None),
+        )
+        .limit(1)
+        .scalar_subquery()
     )
     free = or_(delivery.c.lease_until.is_(None), delivery.c.lease_until < _NOW)
-    return and_(WAITING, delivery.c.next_at <= _NOW, free, first)
+    return and_(WAITING, delivery.c.next_at <= _NOW, free, before.is_(None))
 
 
 def off(table: Any, prefix: str, *same: Any) -> Any:
@@ -76,6 +85,7 @@ _head = (
     )
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(1)
+    .scalar_subquery()
 )
 _OPEN = and_(
     lane.c.open_at <= _NOW,
@@ -84,13 +94,12 @@ _OPEN = and_(
     exists().where(tenant.c.id == lane.c.tenant_id, tenant.c.enabled),
     ~SWITCHED_OFF,
 )  # fmt: skip
-_ANY = select(lane.c.destination).where(_OPEN, _head.exists()).limit(1)
-_since = _head.scalar_subquery()
+_ANY = select(lane.c.destination).where(_OPEN, _head.is_not(None)).limit(1)
 _DUE = (
     select(lane.c.tenant_id, lane.c.destination, lane.c.failures)
-    .where(_OPEN, _head.exists())
+    .where(_OPEN, _head.is_not(None))
     # Those that work before those that may not, and then who has waited longest.
-    .order_by(lane.c.failures > 0, _since, lane.c.tenant_id, lane.c.destination)
+    .order_by(lane.c.failures > 0, _head, lane.c.tenant_id, lane.c.destination)
     .limit(bindparam("most"))
 )
 _MINE = and_(
