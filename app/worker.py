@@ -27,6 +27,10 @@ _STREAMS = 16
 """Of their own, so that record stores that are slow take nothing from the deliveries."""
 
 _PAUSE_SECONDS = 0.25
+_SHORT_PAUSE_SECONDS = 0.05
+_ATTENTION_SECONDS = 2.0
+"""So long after a failure the pauses are short ones: its destination may be tried again in a moment."""
+
 _LAST_TRIES = 3
 _SWEEP_EVERY = timedelta(minutes=10)
 
@@ -43,6 +47,7 @@ class Worker:
         self._done: list[Sent] = []
         self._streams = 0
         self._look_at = 0.0
+        self._attentive_until = 0.0
         self._swept = deps.clock()
         self._log = structlog.get_logger("ostiary.worker")
 
@@ -59,7 +64,8 @@ class Worker:
         ):
             while not self._stop.is_set() and parent in {None, os.getppid()}:
                 if not self._tried(senders, streams):
-                    self._wake.wait(_PAUSE_SECONDS)
+                    attentive = time.monotonic() < self._attentive_until
+                    self._wake.wait(_SHORT_PAUSE_SECONDS if attentive else _PAUSE_SECONDS)
                     self._wake.clear()
         for _ in range(_LAST_TRIES):
             if self._done and not self._recorded():
@@ -129,6 +135,8 @@ class Worker:
                 self._under_way += Counter()  # drops the zeros
                 if error is None:
                     self._done.append(future.result())
+            if error is None and future.result().outcome.kind == "failed":
+                self._attentive_until = time.monotonic() + _ATTENTION_SECONDS
             self._report(error)
 
         return done

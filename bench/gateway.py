@@ -1,4 +1,4 @@
-"""The gateway as an operator runs it: `ostiary serve` on durable SQLite, set up by its own commands alone."""
+"""The gateway as an operator runs it: `ostiary serve`, by default on durable SQLite, set up by its own commands."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ TENANT = "bench"
 class Gateway:
     """A gateway of its own in `home`, with one tenant; everything else is at its default."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database: Mapping[str, str] | None = None) -> None:
         self._home = home
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self._env = _clean_environment() | {
+        self.settings = {
             "OSTIARY_BASE_URL": self.url,
             "OSTIARY_BIND": f"127.0.0.1:{self._port}",
-            "OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db",
             "OSTIARY_SECRET_KEYS": secrets.token_urlsafe(48),
             "OSTIARY_INSECURE_NEIGHBOURS": "true",  # the bench's LMS is on loopback
+            **(database or {"OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db"}),
         }
+        self._env = _clean_environment() | self.settings
         self.ostiary("db", "upgrade")
         self.ostiary("tenant", "create", TENANT, "--name", "Benchmark")
 

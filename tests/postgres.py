@@ -41,7 +41,8 @@ class Urls:
 class Server:
     """A PostgreSQL server, started at first use and stopped with `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self._given = os.environ.get("OSTIARY_TEST_POSTGRES_URL")
         self._root: Path | None = None
         self._admin: str | None = self._given
@@ -122,7 +123,7 @@ class Server:
             "-N",
         )
         # The tests kill processes, never the machine, so waiting for the disk would prove nothing.
-        quick = "-c fsync=off -c full_page_writes=off"
+        quick = "" if self._durable else "-c fsync=off -c full_page_writes=off"
         options = f"-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=200 {quick}"
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(data) + ".log", "-o", options, "start")
         return f"postgresql://postgres@127.0.0.1:{port}/postgres"

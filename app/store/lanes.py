@@ -28,6 +28,9 @@ WAITING = delivery.c.status == literal_column("'waiting'")
 _REAL_OUTAGE = 2
 """So many failures in a row are the destination's; a single one may be its delivery's alone."""
 
+_EARLY_TRIES = 3
+"""So many tries of one that may be at fault itself are let go early; the others keep to the schedule."""
+
 BREATH = timedelta(seconds=1)
 _NOW = bindparam("now", type_=Time)
 
@@ -196,8 +199,8 @@ def _go_on(
         return  # it was under way when they asked for a pause
     fresh = {"failures": 0, "throttled": False, "failing_since": None, "last_error": None}
     system.conn.execute(update(lane).where(_MINE).values(open_at=now, **fresh), mine)
-    if row.failures >= _REAL_OUTAGE:
-        _all_due(system, mine["of_tenant"], mine["of_destination"], now)
+    early = None if row.failures >= _REAL_OUTAGE else _EARLY_TRIES
+    _all_due(system, mine["of_tenant"], mine["of_destination"], now, early)
 
 
 def try_now(tx: Tx, name: str, now: datetime) -> bool:
@@ -213,8 +216,24 @@ def _of(one: Lane) -> dict[str, str]:
     return {"of_tenant": one.tenant, "of_destination": one.destination}
 
 
-def _all_due(handle: System | Tx, tenant_id: str, name: str, now: datetime) -> None:
-    later = and_(
-        delivery.c.tenant_id == tenant_id, delivery.c.destination == name, WAITING, delivery.c.next_at > now
-    )  # fmt: skip
-    handle.conn.execute(update(delivery).where(later).values(next_at=now))
+_LET_GO = (
+    update(delivery)
+    .where(
+        delivery.c.tenant_id == bindparam("of_tenant"),
+        delivery.c.destination == bindparam("of_destination"),
+        WAITING,
+        delivery.c.next_at > bindparam("as_of"),
+    )
+    .values(next_at=bindparam("as_of"))
+)
+_LET_EARLY_GO = _LET_GO.where(delivery.c.attempts <= bindparam("tries"))
+
+
+def _all_due(
+    handle: System | Tx, tenant_id: str, name: str, now: datetime, tries: int | None = None
+) -> None:
+    given = {"of_tenant": tenant_id, "of_destination": name, "as_of": now}
+    if tries is None:
+        handle.conn.execute(_LET_GO, given)
+    else:
+        handle.conn.execute(_LET_EARLY_GO, given | {"tries": tries})

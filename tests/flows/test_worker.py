@@ -51,16 +51,16 @@ class Senders:
 def senders(monkeypatch):
     made = Senders("registration:dead", "registration:dying")
     monkeypatch.setattr(deliver, "_SENDERS", {"ags_score": made.send})
-    yield made
-    made.let_go.set()
+    return made
 
 
 @pytest.fixture
-def running(deps):
+def running(deps, senders):
     worker = Worker(deps)
     thread = threading.Thread(target=worker.run, daemon=True)
     yield thread.start
     worker.stop()
+    senders.let_go.set()
     thread.join(PATIENCE)
     assert not thread.is_alive()
 
