@@ -131,7 +131,7 @@ def measure(home: Path, database: Mapping[str, str] | None, size: Size) -> dict[
         wrote = time.monotonic() - started
         over.set()
         fits.join()
-        campus.control("PUT", "faults/lms", {})
+        campus.control("PUT", "faults/lms", ILL)
         left = _drain(deps, tenant)
         took = time.monotonic() - started
         found = {
