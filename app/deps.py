@@ -26,15 +26,17 @@ class Deps:
 
 def assemble(settings: Settings, clock: Clock = system_clock) -> Deps:
     """Build the real ones from the settings."""
+    seal = Seal(settings.secret_keys)
     return Deps(
         settings=settings,
         clock=clock,
         ids=Ids(clock),
         db=Database(
             settings.database_url,
+            seal,
             system_url=settings.database_system_url,
             pool_size=settings.web_threads + 2,
         ),
         http=Http(insecure=settings.insecure_neighbours),
-        seal=Seal(settings.secret_keys),
+        seal=seal,
     )

@@ -6,7 +6,18 @@ import sys
 
 import click
 
-from app.cli import activities, connections, demo, doctor, outbox, people, platforms, serve, tenants
+from app.cli import (
+    activities,
+    audit,
+    connections,
+    demo,
+    doctor,
+    outbox,
+    people,
+    platforms,
+    serve,
+    tenants,
+)
 from app.config import SettingsError
 from app.kernel.errors import OstiaryError
 from app.store.migrate import SchemaBehind
@@ -21,7 +32,18 @@ def group() -> None:
     """Ostiary, a standards-first learning gateway."""
 
 
-for module in (serve, tenants, platforms, connections, people, activities, outbox, demo, doctor):
+for module in (
+    serve,
+    tenants,
+    platforms,
+    connections,
+    people,
+    activities,
+    outbox,
+    audit,
+    demo,
+    doctor,
+):
     for command in module.COMMANDS:
         group.add_command(command)
 

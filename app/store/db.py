@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -20,7 +20,10 @@ from sqlalchemy.exc import OperationalError
 from app.kernel import transaction
 from app.kernel.errors import Unavailable
 from app.kernel.tenant import TenantId
+from app.store import chain
+from app.store.chain import Entry
 from app.store.gate import WriterGate
+from keys.seal import Seal
 
 _BUSY_MS = 10_000
 _NAME_TENANT = text("SELECT set_config('ostiary.tenant', :tenant, true)")
@@ -36,7 +39,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Tx(Read):
-    """A write transaction on one tenant's rows; reads inside it see its own writes."""
+    """A write transaction on one tenant's rows; reads inside it see its own writes.
+
+    `entries` go into the audit log when the block ends.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +52,21 @@ class System:
     """A transaction across tenants. Every statement in it must name the tenant it means."""
 
     conn: Connection
+    noted: dict[TenantId, list[Entry]] = field(default_factory=dict)
 
     def within(self, tenant: TenantId) -> Tx:
         """Narrow to one tenant, once it is known, in the same transaction."""
-        return Tx(self.conn, tenant)
+        return Tx(self.conn, tenant, self.noted.setdefault(tenant, []))
 
 
 class Database:
     """The gateway's database: SQLite in one file, or PostgreSQL with a role for each handle."""
 
-    def __init__(self, url: str, *, system_url: str | None = None, pool_size: int = 12) -> None:
+    def __init__(
+        self, url: str, seal: Seal, *, system_url: str | None = None, pool_size: int = 12
+    ) -> None:
         self.url = parse_url(url)
+        self._seal = seal
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             path = os.path.abspath(self.url.database or "ostiary.db")  # noqa: PTH100
@@ -83,14 +95,18 @@ class Database:
         """Open the write transaction; raises Unavailable when the database is busy or away."""
         with _begun(self._writer, self._writing()) as conn:
             self._name(conn, tenant)
-            yield Tx(conn, tenant)
+            tx = Tx(conn, tenant)
+            yield tx
+            self._chain(conn, {tenant: tx.entries})
 
     @contextmanager
     def system(self, *, write: bool = False) -> Iterator[System]:
         """Open a transaction across tenants, for reading unless `write` is said."""
         if write:
             with _begun(self._system, self._writing()) as conn:
-                yield System(conn)
+                system = System(conn)
+                yield system
+                self._chain(conn, system.noted)
         else:
             with _begun(self._system_reader, nullcontext()) as conn:
                 yield System(conn)
@@ -102,6 +118,12 @@ class Database:
 
     def _writing(self) -> AbstractContextManager[None]:
         return self._gate.writing() if self._gate else nullcontext()
+
+    def _chain(self, conn: Connection, noted: Mapping[TenantId, list[Entry]]) -> None:
+        # In one order, so that two transactions can't wait for each other's chain.
+        for tenant in sorted(noted):
+            if noted[tenant]:
+                chain.append(conn, tenant, noted[tenant], self._seal)
 
     def _name(self, conn: Connection, tenant: TenantId) -> None:
         # Row-level security reads this setting; without it no row is visible.

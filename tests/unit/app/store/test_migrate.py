@@ -66,7 +66,7 @@ def test_every_table_has_forced_row_level_security(deps):
 def test_without_a_named_tenant_no_row_is_visible(deps, tenant, database_environ):
     if deps.db.is_sqlite:
         return
-    bare = Database(database_environ["OSTIARY_DATABASE_URL"])
+    bare = Database(database_environ["OSTIARY_DATABASE_URL"], deps.seal)
     with bare._reader.connect() as conn:
         for table in metadata.tables:
             found = conn.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
