@@ -145,6 +145,7 @@ def upgrade() -> None:
         sa.Column("hold_id", STR, nullable=True),
         sa.Column("settled_at", TIME, nullable=True),
         sa.Column("restored_at", TIME, nullable=True),
+        sa.Column("failed", STR, nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "person_id"],
             ["person.tenant_id", "person.id"],
@@ -157,14 +158,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_departure")),
     )
     op.create_index("ix_departure_client", "departure", ["tenant_id", "client", "at"], unique=False)
-    op.create_index(
-        "ix_departure_due",
-        "departure",
-        ["at"],
-        unique=False,
-        sqlite_where=sa.text("settled_at IS NULL AND restored_at IS NULL"),
-        postgresql_where=sa.text("settled_at IS NULL AND restored_at IS NULL"),
-    )
     op.create_index("ix_departure_hold", "departure", ["tenant_id", "hold_id", "at"], unique=False)
     op.add_column("audit", sa.Column("n", sa.BigInteger(), nullable=True))
     op.add_column("audit", sa.Column("mac", STR, nullable=True))
@@ -202,6 +195,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.add_column("person", sa.Column("cut_at", TIME, nullable=True))
+    op.add_column("person", sa.Column("blocked_at", TIME, nullable=True))
     op.add_column(
         "registration", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False)
     )
