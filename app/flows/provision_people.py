@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from app.flows import cutoff
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
-from app.store import memberships, people, scim, sessions
+from app.store import memberships, people, scim
 from app.store.scim import Stored
 from scim.errors import InvalidValue, Uniqueness
 from scim.schemas import USER
@@ -147,8 +148,7 @@ def _came_by_sign_in(act: Act, person: Person) -> bool:
 
 
 def _shut_out(act: Act, person: Person) -> None:
-    ended = sessions.end_all(act.tx, person.id, act.source, act.now)
-    act.note("person.deactivated", person.id, ended=ended)
+    cutoff.person(act.deps, act.tx, person.id, act.trigger, "person.deactivated")
 
 
 def _email(body: Mapping[str, Any]) -> str | None:
