@@ -12,6 +12,7 @@ from app.cli import (
     connections,
     demo,
     doctor,
+    guard,
     outbox,
     people,
     platforms,
@@ -41,6 +42,7 @@ for module in (
     activities,
     outbox,
     audit,
+    guard,
     demo,
     doctor,
 ):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from app.deps import Deps
-from app.flows import connections, cutoff
+from app.flows import connections, cutoff, guard
 from app.flows import platforms as tools
 from app.flows.cutoff import Trigger
 from app.kernel.credential import Credential
@@ -77,6 +77,22 @@ def _person(tx: Tx, person_id: str) -> Person:
     if someone is None:
         raise NotFound("There is no such person.")
     return someone
+
+
+def decide_departures(
+    deps: Deps, presented: Credential, hold_id: str, what: str, *, and_next_hour: bool = False
+) -> None:
+    """Let a hold's departures have their consequences (`approve`), or bring everyone back (`restore`).
+
+    Raises NotFound, or Conflict where it was decided already.
+    """
+    with acting(deps, presented) as (tx, session):
+        if what == "approve":
+            guard.approve(deps, tx, hold_id, session.person.id, and_next_hour=and_next_hour)
+        else:
+            guard.restore(deps, tx, hold_id, session.person.id)
+    if what == "restore":
+        guard.go_on(deps)  # a small one is done before the page shows; the worker does the rest
 
 
 def replay(deps: Deps, presented: Credential, delivery_ids: Sequence[str]) -> int:

@@ -50,10 +50,12 @@ _NEW = insert(session).values(
         0,
     ),
 )
-_RESTS_ON = session.join(tenant, tenant.c.id == session.c.tenant_id).outerjoin(
+RESTS_ON = session.join(tenant, tenant.c.id == session.c.tenant_id).outerjoin(
     connection,
     (connection.c.tenant_id == session.c.tenant_id) & (connection.c.id == session.c.connection_id),
 )
+"""Sessions with their tenant and connection."""
+
 _OF_THIS_EPOCH = and_(
     session.c.ended_at.is_(None),
     session.c.tenant_epoch == tenant.c.epoch,
@@ -70,7 +72,7 @@ _STANDING = (
         session.c.connection_id, session.c.created_at, session.c.seen_at, session.c.sealed_id_token,
         tenant.c.slug, tenant.c.name.label("tenant_name"), tenant.c.home_page, *people.COLUMNS[1:],
     )
-    .select_from(_RESTS_ON.join(
+    .select_from(RESTS_ON.join(
         person, (person.c.tenant_id == session.c.tenant_id) & (person.c.id == session.c.person_id)
     ))
     .where(
@@ -83,7 +85,7 @@ _STANDING = (
 )  # fmt: skip
 _COUNTED = (
     select(func.count())
-    .select_from(_RESTS_ON)
+    .select_from(RESTS_ON)
     .where(
         session.c.tenant_id == bindparam("tenant"),
         session.c.expires_at > bindparam("now"),
