@@ -1,8 +1,8 @@
 """The guard against catastrophe: when one client makes too many people leave, what can't be undone waits.
 
 Access ends at once whatever happens: that is safe, and can be given back. What follows from a departure
-(assignments dropped; the beginning of retention) happens with it, unless more than the allowed share
-of the client's people left within an hour. Then it waits for an administrator, who lets it happen
+(assignments are dropped) happens with it, unless more than the allowed share of the client's people
+left within an hour. Then it waits for an administrator, who lets it happen
 or brings everyone back.
 """
 
