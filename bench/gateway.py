@@ -17,19 +17,21 @@ TENANT = "bench"
 
 
 class Gateway:
-    """A gateway of its own in `home`, with one tenant; everything else is at its default."""
+    """A gateway of its own in `home`, with one tenant; everything else is at its default, or in `settings`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self._home = home
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self._env = _clean_environment() | {
+        self.environ = {
             "OSTIARY_BASE_URL": self.url,
             "OSTIARY_BIND": f"127.0.0.1:{self._port}",
             "OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db",
             "OSTIARY_SECRET_KEYS": secrets.token_urlsafe(48),
             "OSTIARY_INSECURE_NEIGHBOURS": "true",  # the bench's LMS is on loopback
+            **settings,
         }
+        self._env = _clean_environment() | self.environ
         self.ostiary("db", "upgrade")
         self.ostiary("tenant", "create", TENANT, "--name", "Benchmark")
 
