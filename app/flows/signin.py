@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.deps import Deps
-from app.flows import connections, join, provider
+from app.flows import connections, join, latecomers, provider
 from app.kernel import credential
 from app.kernel.credential import Credential
 from app.kernel.errors import Refused
@@ -193,6 +193,8 @@ def _enter(
             )
         if not once.claim(tx, f"signin:{trust.id}", said.unique_id, said.claim_until):
             raise Refused("This sign-in was used already. Please start again.", code="replayed")
+        if said.session_index and latecomers.is_over(tx, trust.id, said.session_index):
+            raise Refused("Your identity provider has signed you out meanwhile.", code="signed_out")
         domains = tenants.verified_domains(tx)
         candidates = link_candidates(said, LinkBy(trust.link_by), domains)
         identity, person = join.admit(deps, tx, join.Stranger(

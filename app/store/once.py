@@ -23,6 +23,12 @@ def standing(read: Read, kind: str, now: datetime) -> int:
     return int(read.conn.execute(select(func.count()).where(mine)).scalar_one())
 
 
+def claimed(read: Read, kind: str, key: str) -> bool:
+    """Tell whether (kind, key) was claimed and is not yet forgotten."""
+    mine = (once.c.tenant_id == read.tenant) & (once.c.kind == kind) & (once.c.key == key)
+    return read.conn.execute(select(once.c.key).where(mine)).first() is not None
+
+
 def forget(tx: Tx, kind: str) -> None:
     """Drop all claims of a kind."""
     tx.conn.execute(delete(once).where(once.c.tenant_id == tx.tenant, once.c.kind == kind))
