@@ -128,8 +128,7 @@ def start_session(
 
 def end_previous(tx: Tx, previous: Credential, now: datetime) -> None:
     """End the session that this browser had, if the cookie proves that it was its own."""
-    if sessions.standing(tx, previous, now) is not None:
-        sessions.end(tx, previous.id, "signed in again", now)
+    sessions.end_presented(tx, previous, "signed in again", now)
 
 
 def leave_other_tenant(deps: Deps, previous: Credential | None, tenant: str) -> None:

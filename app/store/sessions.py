@@ -146,6 +146,22 @@ def end(tx: Tx, session_id: str, by: str, now: datetime) -> bool:
     )
 
 
+def end_presented(tx: Tx, presented: Credential, by: str, now: datetime) -> bool:
+    """End the session that a cookie proves to be its browser's; False when there is none.
+
+    The person is not held: two sign-ins that end each other's old sessions would wait for each other.
+    """
+    mine = (
+        (session.c.tenant_id == tx.tenant)
+        & (session.c.id == presented.id)
+        & (session.c.digest == presented.digest)
+        & session.c.ended_at.is_(None)
+    )
+    return (
+        tx.conn.execute(update(session).where(mine).values(ended_at=now, ended_by=by)).rowcount == 1
+    )
+
+
 def end_by_provider(
     tx: Tx, connection_id: str, by: str, now: datetime,
     *, idp_session: str | None = None, subject: str | None = None,

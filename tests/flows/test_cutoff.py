@@ -346,3 +346,30 @@ def test_the_sign_in_protocols_can_call_it(deps, tenant, ada):
         ended = cutoff.person(deps, tx, ada.id, trigger, "person.deactivated")
     assert ended.sessions == 1
     assert not standing(deps, held)
+
+
+def test_two_sign_ins_that_end_each_others_sessions_do_not_wait_for_each_other(deps, tenant, desk):
+    """Each browser held the other person's session; both change hands at once."""
+    from app.flows import signin
+
+    ada, ben = (desk.person(desk.create(userName=name)["id"]) for name in ("a", "b"))
+    held = {ada.id: signed_in(deps, tenant, ben), ben.id: signed_in(deps, tenant, ada)}
+    meet, failed = threading.Barrier(2, timeout=20), []
+
+    def change(person):
+        try:
+            with deps.db.tx(tenant.id) as tx:
+                people.lock(tx, person.id)
+                if not deps.db.is_sqlite:  # SQLite lets one in at a time
+                    meet.wait()
+                signin.end_previous(tx, held[person.id], deps.clock())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            failed.append(error)
+
+    threads = [threading.Thread(target=change, args=(one,)) for one in (ada, ben)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert not any(standing(deps, one) for one in held.values())
