@@ -79,7 +79,10 @@ def unavailable(error: Fault, moment: Moment) -> Unavailable | None:
         return None
     cause = error.orig if isinstance(error, DBAPIError) else error
     structlog.get_logger("ostiary.store").warning(
-        "database", code=kind.code, moment=moment.value, cause=f"{type(cause).__name__}: {cause}"
+        "database fault",
+        code=kind.code,
+        moment=moment.value,
+        cause=f"{type(cause).__name__}: {cause}",
     )
     known = moment is not Moment.COMMIT or _undone(error, kind)
     sentence = f"{kind.sentence} {_UNCHANGED if known else _UNKNOWN}"
