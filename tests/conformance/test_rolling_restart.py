@@ -20,7 +20,7 @@ from tests.visitor import Visitor
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    made = Served(tmp_path)
+    made = Served(tmp_path, OSTIARY_SCIM_RATE="0")
     settings = tmp_path / "settings"
     settings.write_text("OSTIARY_SESSION_HOURS=8\n")
     made.options = ["--env-file", str(settings)]
