@@ -124,7 +124,10 @@ class Post:
 
     def succeed(self) -> None:
         """Start a successor from the code and settings as they are now."""
-        self._successor = self._start()
+        try:
+            self._successor = self._start()
+        except OSError as error:
+            self._log.error("not replaced", process=self.name, reason=str(error))
 
     def look(self) -> bool:
         """See to the processes; False when a successor just proved unfit."""
@@ -136,7 +139,7 @@ class Post:
         return True
 
     def _judge(self, successor: Child) -> bool:
-        if successor.ready:
+        if successor.ready and successor.code is None:
             self._child.end()
             self._leaving.append(self._child)
             self._child, self._successor = successor, None
@@ -163,7 +166,8 @@ class Post:
             self._log.error("died", process=self.name, code=self._child.code, again_in=pause)
         if now >= self._due:
             self._child.gone()
-            self._child, self._due = self._start(), None
+            with suppress(OSError):  # no room for a process now; the next look tries again
+                self._child, self._due = self._start(), None
 
     def drain(self) -> bool:
         """Tell all of them to end; whether they have."""
