@@ -62,6 +62,9 @@ class Settings(BaseModel):
     guard_minimum: Annotated[int, Field(ge=1, le=100_000)] = 5
     """As many may leave in any case."""
 
+    scim_rate: Annotated[int, Field(ge=0, le=100_000)] = 200
+    """SCIM requests a second for each tenant, over all processes; 0 is no limit."""
+
     metrics_token: str | None = Field(None, repr=False)
     """Where set, `/metrics` wants it as a bearer token; without it only loopback may read."""
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.config import Settings
 from app.http import Http
 from app.kernel.clock import Clock, system_clock
 from app.kernel.ids import Ids
+from app.kernel.rate import Shares
 from app.store.db import Database
 from keys.seal import Seal
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """Settings, time, ids, the database, the outbound client and the seal."""
+    """Settings, time, ids, the database, the outbound client, the seal, and this process's shares of limits."""
 
     settings: Settings
     clock: Clock
@@ -22,6 +23,7 @@ class Deps:
     db: Database
     http: Http
     seal: Seal
+    shares: Shares = field(default_factory=Shares)
 
 
 def assemble(settings: Settings, clock: Clock = system_clock) -> Deps:

@@ -26,7 +26,7 @@ _LARGEST_BODY = 1024 * 1024
 
 
 def create_app(given: deps.Deps | None = None) -> Flask:
-    """Build the application; raises SettingsError or SchemaBehind rather than start half right."""
+    """Build the application; raises SettingsError or SchemaUnfit rather than start half right."""
     ready = given or deps.assemble(config.load())
     require_current(ready.db)
     app = Flask("app", static_folder="web/static", template_folder="web/templates")

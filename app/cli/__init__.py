@@ -16,12 +16,13 @@ from app.cli import (
     outbox,
     people,
     platforms,
+    processes,
     serve,
     tenants,
 )
 from app.config import SettingsError
 from app.kernel.errors import OstiaryError
-from app.store.migrate import SchemaBehind
+from app.store.migrate import SchemaUnfit
 from keys.errors import KeysError
 from lti.errors import LtiError
 from sso.errors import SignInRefused
@@ -35,6 +36,7 @@ def group() -> None:
 
 for module in (
     serve,
+    processes,
     tenants,
     platforms,
     connections,
@@ -61,7 +63,7 @@ def main() -> None:
         sys.exit(130)
     except (OstiaryError, KeysError, LtiError, SignInRefused) as error:
         _fail(getattr(error, "message", str(error)))
-    except (SettingsError, SchemaBehind) as error:
+    except (SettingsError, SchemaUnfit) as error:
         _fail(str(error))
 
 

@@ -14,7 +14,7 @@ from app.deps import Deps, assemble
 from app.flows import rings
 from app.kernel.errors import OstiaryError
 from app.store import guard, outbox, tenants
-from app.store.migrate import SchemaBehind, require_current
+from app.store.migrate import SchemaUnfit, require_current
 from keys.errors import KeysError
 
 
@@ -38,7 +38,7 @@ def doctor(as_json: bool) -> None:
 def _run(check: Callable[[Deps], str], deps: Deps) -> dict[str, object]:
     try:
         return {"ok": True, "detail": check(deps)}
-    except (OstiaryError, SchemaBehind, Unfit) as error:
+    except (OstiaryError, SchemaUnfit, Unfit) as error:
         return {"ok": False, "detail": str(error)}
 
 

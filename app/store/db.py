@@ -13,19 +13,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app.kernel import transaction
-from app.kernel.errors import Unavailable
 from app.kernel.tenant import TenantId
-from app.store import chain
+from app.store import chain, faults
 from app.store.chain import Entry
+from app.store.faults import Moment
 from app.store.gate import WriterGate
 from keys.seal import Seal
 
 _BUSY_MS = 10_000
+_NO_TENANT = ""
 _NAME_TENANT = text("SELECT set_config('ostiary.tenant', :tenant, true)")
 
 
@@ -86,15 +87,13 @@ class Database:
     @contextmanager
     def read(self, tenant: TenantId) -> Iterator[Read]:
         """Open a snapshot of one tenant's rows."""
-        with _begun(self._reader, nullcontext()) as conn:
-            self._name(conn, tenant)
+        with self._begun(self._reader, tenant) as conn:
             yield Read(conn, tenant)
 
     @contextmanager
     def tx(self, tenant: TenantId) -> Iterator[Tx]:
         """Open the write transaction; raises Unavailable when the database is busy or away."""
-        with _begun(self._writer, self._writing()) as conn:
-            self._name(conn, tenant)
+        with self._begun(self._writer, tenant, self._writing()) as conn:
             tx = Tx(conn, tenant)
             yield tx
             self._chain(conn, {tenant: tx.entries})
@@ -103,12 +102,12 @@ class Database:
     def system(self, *, write: bool = False) -> Iterator[System]:
         """Open a transaction across tenants, for reading unless `write` is said."""
         if write:
-            with _begun(self._system, self._writing()) as conn:
+            with self._begun(self._system, _NO_TENANT, self._writing()) as conn:
                 system = System(conn)
                 yield system
                 self._chain(conn, system.noted)
         else:
-            with _begun(self._system_reader, nullcontext()) as conn:
+            with self._begun(self._system_reader, _NO_TENANT) as conn:
                 yield System(conn)
 
     def close(self) -> None:
@@ -125,10 +124,45 @@ class Database:
             if noted[tenant]:
                 chain.append(conn, tenant, noted[tenant], self._seal)
 
-    def _name(self, conn: Connection, tenant: TenantId) -> None:
-        # Row-level security reads this setting; without it no row is visible.
-        if not self.is_sqlite:
-            conn.execute(_NAME_TENANT, {"tenant": tenant})
+    @contextmanager
+    def _begun(
+        self, engine: Engine, tenant: str, gate: AbstractContextManager[None] | None = None
+    ) -> Iterator[Connection]:
+        moment = Moment.BEGIN
+        try:
+            with gate or nullcontext(), self._opened(engine, tenant) as conn:
+                moment = Moment.INSIDE
+                with transaction.entered():
+                    yield conn
+                moment = Moment.COMMIT
+                conn.commit()
+        except (DBAPIError, exc.TimeoutError) as error:
+            told = faults.unavailable(error, moment)
+            if told is None:
+                raise
+            raise told from error
+
+    def _opened(self, engine: Engine, tenant: str) -> Connection:
+        """Begin; a pooled connection that turns out to be dead is replaced once, and nobody need know."""
+        try:
+            return self._begin(engine, tenant)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return self._begin(engine, tenant)
+
+    def _begin(self, engine: Engine, tenant: str) -> Connection:
+        conn = engine.connect()
+        try:
+            conn.begin()
+            if not self.is_sqlite:
+                # Row-level security reads this setting; without it no row is visible. Said first in every
+                # transaction, it also finds out whether the connection still lives.
+                conn.execute(_NAME_TENANT, {"tenant": tenant})
+        except BaseException:
+            conn.close()
+            raise
+        return conn
 
 
 def parse_url(url: str) -> URL:
@@ -139,19 +173,6 @@ def parse_url(url: str) -> URL:
     if parsed.get_backend_name() != "sqlite":
         raise ValueError("the database must be sqlite:/// or postgresql://")
     return parsed
-
-
-@contextmanager
-def _begun(engine: Engine, gate: AbstractContextManager[None]) -> Iterator[Connection]:
-    try:
-        with gate, engine.connect() as conn, conn.begin(), transaction.entered():
-            yield conn
-    except OperationalError as error:
-        raise Unavailable(
-            "The database can't be reached or is busy. Nothing was changed; try again in a moment.",
-            code="database_unavailable",
-            retry_after=2,
-        ) from error
 
 
 def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
@@ -180,7 +201,7 @@ def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
 
 
 def _postgres(url: URL, pool_size: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -188,5 +209,15 @@ def _postgres(url: URL, pool_size: int) -> Engine:
         pool_pre_ping=False,
         # An error's text goes to the log, and values are people's data.
         hide_parameters=True,
-        connect_args={"options": "-c synchronous_commit=on -c TimeZone=UTC", "connect_timeout": 5},
+        connect_args={
+            "options": "-c synchronous_commit=on -c TimeZone=UTC",
+            "connect_timeout": 5,
+            # A server that vanished without a word is noticed within half a minute.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
+    event.listen(engine, "handle_error", faults.without_values)
+    return engine
