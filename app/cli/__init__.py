@@ -9,6 +9,7 @@ import click
 from app.cli import (
     activities,
     audit,
+    backup,
     connections,
     demo,
     doctor,
@@ -41,6 +42,7 @@ for module in (
     activities,
     outbox,
     audit,
+    backup,
     demo,
     doctor,
 ):

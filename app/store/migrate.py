@@ -40,12 +40,17 @@ def require_current(db: Database) -> None:
     """Raise SchemaBehind, with the command that mends it, unless the newest revision is applied."""
     with db.system() as system:
         found = MigrationContext.configure(system.conn).get_current_revision()
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    wanted = head()
     if found != wanted:
         raise SchemaBehind(
             f"The database is at revision {found or 'none'}, this version needs {wanted}. "
             "Run `ostiary db upgrade`, then start again."
         )
+
+
+def head() -> str | None:
+    """Return the revision that this code is made for."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _run(engine: Engine, *roles: str | None) -> None:
