@@ -15,10 +15,10 @@ _FILE = click.argument("file", type=click.Path(path_type=Path))
 
 _LOOK_AFTER = """\
 This is the state of {made_at}. What was done after that instant is not in it, and can't be known here:
-  - People who were deactivated since are active again. Let every identity provider and HR system that
-    provisions send everything anew (a full synchronization) before you open the gateway.
-  - Tokens revoked, passwords changed, roles taken away, and tenants, connections and platforms switched
-    off since are as they were. Do it again.
+  - Whoever was deactivated since is active again. As soon as the gateway serves, let every identity
+    provider and HR system that provisions send everything anew (a full synchronization).
+  - Tokens revoked, passwords and keys changed, roles taken away, and tenants, connections and platforms
+    switched off since are as they were. Do it again, before it serves.
 Every session and launch has ended: people sign in anew."""
 
 

@@ -43,7 +43,7 @@ TABLES: tuple[Table, ...] = tuple(
 )
 """What an archive carries, in an order that foreign keys allow."""
 
-_AT_ONCE = 1_000
+_AT_ONCE = 200
 _AS_IT_IS = (Text, Boolean, Integer, BigInteger, Float, JSON)
 _RESTORED = "restored"
 
