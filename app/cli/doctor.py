@@ -13,7 +13,7 @@ from app.config import Settings
 from app.deps import Deps, assemble
 from app.flows import rings
 from app.kernel.errors import OstiaryError
-from app.store import outbox, tenants
+from app.store import guard, outbox, tenants
 from app.store.migrate import SchemaBehind, require_current
 from keys.errors import KeysError
 
@@ -27,6 +27,7 @@ def doctor(as_json: bool) -> None:
         ("database", _database),
         ("secret keys", _secrets),
         ("outbox", _outbox),
+        ("departures", _departures),
         ("address", lambda deps: _address(deps.settings)),
     ]
     found = [{"check": name, **_run(check, deps)} for name, check in checks]
@@ -69,6 +70,14 @@ def _outbox(deps: Deps) -> str:
     if counts.get("dead"):
         raise Unfit(f"{counts['dead']} deliveries were given up; see `ostiary outbox list`.")
     return f"{counts.get('waiting', 0)} waiting"
+
+
+def _departures(deps: Deps) -> str:
+    with deps.db.system() as system:
+        waiting = guard.open_holds(system)
+    if waiting:
+        raise Unfit(f"{waiting} decisions about departures wait; see `ostiary guard list`.")
+    return "nothing is held back"
 
 
 def _address(settings: Settings) -> str:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.deps import Deps
-from app.flows import signin, tenancy
+from app.flows import cutoff, signin, tenancy
+from app.flows.cutoff import Trigger
 from app.flows.signin import SignedIn
 from app.kernel.credential import Credential
 from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
 from app.kernel.person import Person, told
 from app.kernel.tenant import Tenant
-from app.store import audit, once, passwords, people, sessions, tenants
+from app.store import audit, once, passwords, people, tenants
 from app.store.db import Tx
 from app.store.people import Identity
 from app.store.sql import exclusive
@@ -119,9 +120,9 @@ def set_password(deps: Deps, slug: str, email: str, password: str) -> Person:
         # Held, so that a sign-in with the old password comes wholly before, and ends, or after.
         people.lock(tx, person.id)
         passwords.put(tx, person.id, hashed, now)
-        sessions.end_all(tx, person.id, "password changed", now)
         once.forget(tx, _tries(email.strip()))
-        audit.record(tx, deps.ids.new(), now, "operator", "password.changed", person.id)
+        trigger = Trigger("operator", "operator", now)
+        cutoff.person(deps, tx, person.id, trigger, "password.changed")
     return person
 
 

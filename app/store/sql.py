@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -101,6 +102,11 @@ def one_of(
         return column.in_(found)
     array = func.array(found.scalar_subquery(), type_=postgresql.ARRAY(Text))
     return column == any_(array)
+
+
+def cut(table: Table, now: datetime) -> dict[str, Any]:
+    """What switching off sets in a row that others rest on: its epoch ends."""
+    return {"enabled": False, "epoch": table.c.epoch + 1, "cut_at": now}
 
 
 def locked(conn: Connection, statement: Select[Any]) -> Select[Any]:

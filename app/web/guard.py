@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 
 from app.kernel import credential
 from app.kernel.errors import Refused, Unauthenticated
-from app.kernel.tenant import TenantId
+from app.kernel.person import Person
+from app.kernel.tenant import Tenant, TenantId
 from app.store import launches, people, sessions, tokens
 from app.store.launches import Launch
 from app.store.sessions import Session
@@ -45,6 +46,17 @@ def _token(kind: str, presented: credential.Credential | None) -> Token:
             tokens.touch(tx, token.id, now)
     here.note(tenant=token.tenant.id, token=token.id)
     return token
+
+
+def token_of_person() -> tuple[Person, Tenant]:
+    """Return whose api token came with the request; raises Unauthenticated."""
+    token = bearer("api")
+    with here.deps().db.read(token.tenant.id) as read:
+        someone = people.get(read, token.person_id) if token.person_id else None
+    if someone is None or not someone.may_enter:
+        raise Unauthenticated("The token is unknown, expired or revoked.")
+    here.note(person=someone.id)
+    return someone, token.tenant
 
 
 def session_cookie_name() -> str:

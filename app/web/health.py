@@ -7,7 +7,7 @@ import hmac
 from flask import Flask, Response, jsonify, request
 
 from app.kernel.errors import Refused, Unavailable
-from app.store import outbox
+from app.store import guard, outbox
 from app.store.migrate import SchemaBehind, require_current
 from app.web import here, metrics
 
@@ -45,5 +45,5 @@ def exposed() -> Response:
     if not allowed:
         raise Refused("Metrics need the bearer token of OSTIARY_METRICS_TOKEN.")
     with here.deps().db.system() as system:
-        body, kind = metrics.exposition(outbox.counts(system))
+        body, kind = metrics.exposition(outbox.counts(system), guard.open_holds(system))
     return Response(body, content_type=kind)

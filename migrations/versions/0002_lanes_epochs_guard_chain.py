@@ -165,6 +165,7 @@ def upgrade() -> None:
     op.add_column(
         "connection", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False)
     )
+    op.add_column("connection", sa.Column("cut_at", TIME, nullable=True))
     op.add_column(
         "delivery",
         sa.Column("newest_only", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -199,6 +200,7 @@ def upgrade() -> None:
     op.add_column(
         "registration", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False)
     )
+    op.add_column("registration", sa.Column("cut_at", TIME, nullable=True))
     op.add_column("scim_resource", sa.Column("client", STR, nullable=True))
     op.add_column(
         "session", sa.Column("tenant_epoch", sa.Integer(), server_default="0", nullable=False)
@@ -215,6 +217,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.add_column("tenant", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("tenant", sa.Column("cut_at", TIME, nullable=True))
     op.add_column("token", sa.Column("person_id", STR, nullable=True))
     op.create_index("ix_token_person", "token", ["tenant_id", "person_id"], unique=False)
     for fill in (LANES, NEWEST_ONLY, CLIENTS, TALLY):

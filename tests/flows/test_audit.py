@@ -128,7 +128,10 @@ def test_the_gateways_own_roles_cannot_change_the_log(deps, tenant):
     note(deps, tenant, 2)
     for statement in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit"):
         for handle in (lambda: deps.db.tx(tenant.id), lambda: deps.db.system(write=True)):
-            with pytest.raises(DatabaseError, match=r"never changed|permission"), handle() as opened:
+            with (
+                pytest.raises(DatabaseError, match=r"never changed|permission"),
+                handle() as opened,
+            ):
                 opened.conn.execute(text(statement))
     assert verdict(deps, tenant).faults == ()
 
