@@ -18,7 +18,7 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, Table, Text, insert, select
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from app.kernel.clock import instant
 from app.kernel.errors import Conflict, Invalid
@@ -113,9 +113,9 @@ def write(system: System, table: Table, rows: Iterable[list[Any]], now: datetime
         while chunk := [read_row(row) for row in islice(taken, _AT_ONCE)]:
             system.conn.execute(new, chunk)
             count += len(chunk)
-    except OperationalError:
-        raise
-    except (StatementError, ValueError, TypeError) as error:
+    except (OperationalError, IntegrityError, DataError, ValueError, TypeError) as error:
+        if isinstance(error, OperationalError) and not _too_long(error):
+            raise
         # What the database says of it would repeat people's data.
         raise BadBackup(
             f"A row of {table.name}, after the first {count}, can't be stored in this database."
@@ -208,6 +208,11 @@ def _to_the_present(table: Table, now: datetime) -> Callable[[Row], Row]:
         return row
 
     return brought
+
+
+def _too_long(error: OperationalError) -> bool:
+    # program_limit_exceeded: PostgreSQL indexes no text of more than 2,704 bytes, and SQLite any.
+    return (getattr(error.orig, "sqlstate", None) or "").startswith("54")
 
 
 def _timed(table: Table) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import stat
+import string
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import insert, text
+from sqlalchemy import Engine, event, insert, select, text
 
 from app import cli
 from app.config import load
@@ -620,6 +622,41 @@ def test_a_row_that_this_database_can_not_store(sealed, target, file):
 
     rewritten(file, both)
     refused(target, file, "A row of identity")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_too_long_for_an_index_of_postgresql(empty, file, kind):
+    name = "".join(random.Random(1).choices(string.printable, k=4000))
+    source = empty("sqlite")
+    learners.person(source, new_tenant(source), name)
+    backup.make(source, file, quiet)
+    target = empty(kind)
+    if kind == "sqlite":
+        assert backup.restore(target, file, quiet).rows > 0
+        return
+    refused(target, file, "A row of person")
+
+
+def test_a_disk_that_fills_up_is_not_a_row_s_fault(sealed, file, empty, tmp_path):
+    with sealed.db.system(write=True) as system:
+        tenant = system.conn.execute(select(metadata.tables["tenant"].c.id)).scalar_one()
+        statements.add(
+            system.within(tenant), [{"id": "long", "x": "y" * 1_000_000}], "x", sealed.clock()
+        )
+    large, target = tmp_path / "large.ostiary", empty("sqlite")
+    backup.make(sealed, large, quiet)
+
+    def keep_small(dbapi, _record):
+        dbapi.execute("PRAGMA max_page_count = 1")  # which means: no page more than there are
+
+    event.listen(Engine, "connect", keep_small)
+    try:
+        with pytest.raises(Unavailable):
+            backup.restore(target, large, quiet)
+    finally:
+        event.remove(Engine, "connect", keep_small)
+    assert is_empty(target)
+    backup.restore(target, large, quiet)
 
 
 def test_a_database_in_use_is_left_alone(sealed, target, file):
