@@ -9,6 +9,7 @@ import click
 from app.cli import (
     activities,
     audit,
+    backup,
     connections,
     demo,
     doctor,
@@ -45,6 +46,7 @@ for module in (
     outbox,
     audit,
     guard,
+    backup,
     demo,
     doctor,
 ):

@@ -3,6 +3,7 @@
 `read(tenant)`  a snapshot; never takes the write lock
 `tx(tenant)`    the write transaction; commits on a clean exit, else rolls back
 `system()`      across tenants: look-ups before a tenant is known, and the worker's claims
+`snapshot()`    across tenants, all of one instant: for a backup
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Database:
             self._gate: WriterGate | None = WriterGate(path)
             self._reader = _sqlite(self.url, "BEGIN", pool_size)
             self._writer = self._system = _sqlite(self.url, "BEGIN IMMEDIATE", pool_size)
-            self._system_reader = self._reader
+            self._system_reader = self._snapshots = self._reader
         else:
             self._gate = None
             self._writer = _postgres(self.url, pool_size)
@@ -83,6 +84,9 @@ class Database:
             )
             self._system = _postgres(parse_url(system_url or url), max(4, pool_size // 2))
             self._system_reader = self._system.execution_options(postgresql_readonly=True)
+            self._snapshots = self._system.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @contextmanager
     def read(self, tenant: TenantId) -> Iterator[Read]:
@@ -109,6 +113,12 @@ class Database:
         else:
             with self._begun(self._system_reader, _NO_TENANT) as conn:
                 yield System(conn)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[System]:
+        """Open one instant of all tenants' rows, for reading; writers go on meanwhile."""
+        with self._begun(self._snapshots, _NO_TENANT) as conn:
+            yield System(conn)
 
     def close(self) -> None:
         """Return every pooled connection."""

@@ -74,12 +74,17 @@ def require_current(db: Database) -> None:
     """Raise SchemaBehind or SchemaAhead, with what mends it, unless this code can work on the database."""
     with db.system() as system:
         found = MigrationContext.configure(system.conn).get_current_revision()
-    wanted = _revisions(DIRECTORY)[-1]
+    wanted = head()
     if found != wanted and not _is_ahead(found):
         raise SchemaBehind(
             f"The database is at revision {found or 'none'}, this version needs {wanted}. "
             "Run `ostiary db upgrade`, then start again."
         )
+
+
+def head() -> str:
+    """Return the revision that this code is made for."""
+    return _revisions(DIRECTORY)[-1]
 
 
 def _is_ahead(found: str | None) -> bool:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -145,6 +146,27 @@ def exclusive(conn: Connection, *key: str) -> None:
     if conn.dialect.name != "sqlite":
         take = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
         conn.execute(take, {"key": "\x1f".join(key)})
+
+
+def alone(conn: Connection, table: Table) -> None:
+    """Let nobody else write to a table until the transaction ends; SQLite has one writer anyhow."""
+    if conn.dialect.name != "sqlite":
+        conn.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
+
+
+def in_commit_order(conn: Connection, txid: Column[int], seq: Column[int]) -> list[Column[int]]:
+    """What rows are sorted by; SQLite's are in order by `seq`, and need no sorting then."""
+    return [seq] if conn.dialect.name == "sqlite" else [txid, seq]
+
+
+def go_on_counting(conn: Connection, column: Column[int]) -> None:
+    """Let the next number drawn for a column be above those that were written into it."""
+    if conn.dialect.name == "sqlite":
+        return  # the next is always one above the greatest
+    highest = conn.execute(select(func.max(column))).scalar_one()
+    if highest is not None:
+        sequence = func.pg_get_serial_sequence(column.table.name, column.name)
+        conn.execute(select(func.setval(sequence, highest)))
 
 
 class position(FunctionElement[int]):  # noqa: N801 - reads as the function that it is
