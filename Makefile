@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install test lint test-interop test-faults bench clean
+.PHONY: run install test lint test-interop test-faults bench bench-cutoff clean
 
 run: install
 	$(BIN)/ostiary demo --dir demo-data --port 8000
@@ -46,6 +46,9 @@ test-faults: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-interop
 	$(BIN)/python -m bench
+
+bench-cutoff: $(VENV)/.installed
+	$(BIN)/python -m bench.cutoff
 
 clean:
 	rm -rf $(VENV) demo-data .coverage .mypy_cache .ruff_cache .pytest_cache

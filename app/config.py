@@ -55,6 +55,16 @@ class Settings(BaseModel):
     key_overlap_hours: Annotated[int, Field(ge=1, le=720)] = 48
     """How long a new signing key is published before it signs, and an old one after it signed last."""
 
+    guard_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """How many of its people a provisioning client may make leave within an hour before what can't be
+    undone waits for an administrator; 0 switches the guard off."""
+
+    guard_minimum: Annotated[int, Field(ge=1, le=100_000)] = 5
+    """As many may leave in any case."""
+
+    scim_rate: Annotated[int, Field(ge=0, le=100_000)] = 200
+    """SCIM requests a second for each tenant, over all processes; 0 is no limit."""
+
     metrics_token: str | None = Field(None, repr=False)
     """Where set, `/metrics` wants it as a bearer token; without it only loopback may read."""
 

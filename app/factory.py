@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import config, deps
 from app.store.migrate import require_current
 from app.web import (
-    admin,
+    admin_watch,
     api,
     errors,
     headers,
@@ -26,7 +26,7 @@ _LARGEST_BODY = 1024 * 1024
 
 
 def create_app(given: deps.Deps | None = None) -> Flask:
-    """Build the application; raises SettingsError or SchemaBehind rather than start half right."""
+    """Build the application; raises SettingsError or SchemaUnfit rather than start half right."""
     ready = given or deps.assemble(config.load())
     require_current(ready.db)
     app = Flask("app", static_folder="web/static", template_folder="web/templates")
@@ -40,7 +40,7 @@ def create_app(given: deps.Deps | None = None) -> Flask:
         room.install(app)
     for blueprint in (
         pages.blueprint, login.blueprint, scim.blueprint, lti.blueprint, sso.blueprint,
-        learn.blueprint, admin.blueprint, api.blueprint,
+        learn.blueprint, admin_watch.blueprint, api.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     return app

@@ -98,10 +98,10 @@ class Campus:
 def standing(home: Path, database: Mapping[str, str] | None) -> Iterator[tuple[Deps, Campus]]:
     """Start gateway and campus and make them known to each other; stop them afterwards."""
     with ExitStack() as stack:
-        gateway = Gateway(home, database)
+        gateway = Gateway(home, **(database or {}))
         campus = Campus(home, gateway.url)
         stack.callback(campus.server.stop)
-        deps = assemble(load(gateway.settings))
+        deps = assemble(load(gateway.environ))
         stack.callback(deps.db.close)
         at = f"{campus.url}/lms"
         made = Registration(deps.ids.new(), at, "tool", f"{at}/auth", f"{at}/token", f"{at}/jwks")

@@ -7,30 +7,35 @@ import os
 import secrets
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from app import config
+from app.cli.processes import gunicorn_options
 from bench.procs import ROOT, NotRunning, Server, free_port
 
 TENANT = "bench"
 
 
 class Gateway:
-    """A gateway of its own in `home`, with one tenant; everything else is at its default."""
+    """A gateway of its own in `home`, with one tenant and no limit on it; all else is at its default, or in `settings`."""
 
-    def __init__(self, home: Path, database: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self._home = home
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self.settings = {
+        self.environ = {
             "OSTIARY_BASE_URL": self.url,
             "OSTIARY_BIND": f"127.0.0.1:{self._port}",
             "OSTIARY_SECRET_KEYS": secrets.token_urlsafe(48),
             "OSTIARY_INSECURE_NEIGHBOURS": "true",  # the bench's LMS is on loopback
-            **(database or {"OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db"}),
+            "OSTIARY_SCIM_RATE": "0",  # it measures what we can do, not what we let one tenant do
+            "OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db",
+            **settings,
         }
-        self._env = _clean_environment() | self.settings
+        self._env = _clean_environment() | self.environ
         self.ostiary("db", "upgrade")
         self.ostiary("tenant", "create", TENANT, "--name", "Benchmark")
 
@@ -49,17 +54,24 @@ class Gateway:
         command = [sys.executable, "-m", "app", "serve"]
         server = Server("ostiary", command, self._env, self._port, self._home / "ostiary.log")
         server.wait()
+        # Its socket is open before anybody answers; until then this waits in the queue.
+        urllib.request.urlopen(f"{self.url}/readyz", timeout=60).close()
         return server
+
+    def gunicorn_options(self) -> dict[str, Any]:
+        """Return gunicorn's options as `ostiary serve` sets them."""
+        return gunicorn_options(config.load(self._env))
 
 
 def serve_beside(
-    gateway: Server, name: str, module: str, home: Path, settings: Mapping[str, str]
+    gateway: Gateway, name: str, module: str, home: Path, settings: Mapping[str, str]
 ) -> Server:
-    """Serve `module:app` under the very gunicorn command line that the running gateway uses."""
-    command = gateway.web_command()
+    """Serve `module:app` by gunicorn with the very options that the gateway gives it."""
     port = free_port()
-    command[command.index("gunicorn") + 1] = f"{module}:app"
-    command[command.index("--bind") + 1] = f"127.0.0.1:{port}"
+    options = home / f"{port}.conf.py"
+    given = gateway.gunicorn_options() | {"bind": f"127.0.0.1:{port}"}
+    options.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()))
+    command = [sys.executable, "-m", "gunicorn", "--config", str(options), f"{module}:app"]
     log = home / f"{port}.log"
     server = Server(name, command, _clean_environment() | dict(settings), port, log)
     server.wait()

@@ -74,11 +74,11 @@ def cases(home: Path) -> Iterator[list[Case]]:
         stack.callback(ostiary.stop)
         settings = _settings(lms, home)
         files = {**settings, "BENCH_CACHE": str(home / "cache")}
-        peer = serve_beside(ostiary, "PyLTI1p3, files", "bench.peers.pylti", home, files)
+        peer = serve_beside(gateway, "PyLTI1p3, files", "bench.peers.pylti", home, files)
         stack.callback(peer.stop)
-        memory = serve_beside(ostiary, "PyLTI1p3, memory", "bench.peers.pylti", home, settings)
+        memory = serve_beside(gateway, "PyLTI1p3, memory", "bench.peers.pylti", home, settings)
         stack.callback(memory.stop)
-        floor = serve_beside(ostiary, "bare Flask", "bench.peers.floor_lti", home, settings)
+        floor = serve_beside(gateway, "bare Flask", "bench.peers.floor_lti", home, settings)
         stack.callback(floor.stop)
         ours = Tool(lms, registered["login_url"], registered["launch_url"], activity, 303)
         yield [

@@ -68,14 +68,6 @@ class Server:
             used["worker" in _command(pid)] += _cpu_ms(pid)
         return Cpu(web=used[False], worker=used[True])
 
-    def web_command(self) -> list[str]:
-        """Return the command line of the first gunicorn in the tree."""
-        for pid in sorted(_tree(self._process.pid)):
-            line = _command(pid)
-            if "gunicorn" in line:
-                return line
-        raise NotRunning(f"{self.name} runs no gunicorn")
-
     def stop(self) -> None:
         """Ask the process to end; what outlives the wait is killed."""
         tree = _tree(self._process.pid)

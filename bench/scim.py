@@ -84,9 +84,9 @@ def cases(home: Path) -> Iterator[list[Case]]:
             "BENCH_TOKEN": secrets.token_urlsafe(32),
             "BENCH_DATABASE": str(home / "floor.db"),
         }
-        peer = serve_beside(ostiary, "scim2-server", "bench.peers.scim2", home, settings)
+        peer = serve_beside(gateway, "scim2-server", "bench.peers.scim2", home, settings)
         stack.callback(peer.stop)
-        floor = serve_beside(ostiary, "bare Flask", "bench.peers.floor_scim", home, settings)
+        floor = serve_beside(gateway, "bare Flask", "bench.peers.floor_scim", home, settings)
         stack.callback(floor.stop)
         directories = [
             ("gateway", ostiary, Directory("/scim/v2", token)),

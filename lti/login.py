@@ -7,7 +7,7 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from keys.strict_json import StrictJsonError, parse
 from lti.errors import LaunchRefused, LoginRefused, Refusal
@@ -42,7 +42,7 @@ class LoginState:
     """What we remember of a login until its launch, inside the sealed `state` parameter.
 
     `browser` is `browser_binding` of the secret in the browser's cookie; `jti` names this state,
-    to be claimed once. Times are aware, whole seconds, UTC.
+    to be claimed once. Times are aware, UTC, whole milliseconds, since access may end a moment later.
     """
 
     jti: str
@@ -56,7 +56,7 @@ class LoginState:
 
     def to_bytes(self) -> bytes:
         """Plain text: the caller seals it."""
-        times = [int(self.created_at.timestamp()), int(self.expires_at.timestamp())]
+        times = [_millis(self.created_at), _millis(self.expires_at)]
         texts = [self.jti, self.registration_id, self.nonce, self.target_link_uri, self.browser]
         return json.dumps([*texts, self.deployment_id, *times], separators=(",", ":")).encode()
 
@@ -75,8 +75,7 @@ class LoginState:
                     int(created_at),
                     int(expires_at),
                 ]:
-                    created = datetime.fromtimestamp(created_at, UTC)
-                    expires = datetime.fromtimestamp(expires_at, UTC)
+                    created, expires = _instant(created_at), _instant(expires_at)
                 case _:
                     raise _invalid_state()
         except (StrictJsonError, OverflowError, ValueError, OSError):
@@ -84,6 +83,14 @@ class LoginState:
         return cls(
             jti, registration_id, nonce, target_link_uri, browser, deployment_id, created, expires
         )
+
+
+def _millis(instant: datetime) -> int:
+    return int(instant.timestamp()) * 1000 + instant.microsecond // 1000
+
+
+def _instant(millis: int) -> datetime:
+    return datetime.fromtimestamp(millis // 1000, UTC) + timedelta(milliseconds=millis % 1000)
 
 
 def parse_login(parameters: Mapping[str, Sequence[str]], launch_url: str) -> LoginRequest:

@@ -26,7 +26,8 @@ _RANDOM = re.compile(r"[A-Za-z0-9\-._~]{43,128}", re.ASCII)  # RFC 7636 §4.1
 @dataclass(frozen=True, slots=True)
 class SignInState:
     """One sign-in under way. `browser` is the SHA-256 of the browser's cookie, in hex; `max_age`
-    is the greatest age in seconds of the authentication that was asked for, if any was.
+    is the greatest age in seconds of the authentication that was asked for, if any was. `issued_at` is
+    kept to the millisecond, since access may end a moment later.
     """
 
     connection_id: str
@@ -54,7 +55,7 @@ class SignInState:
                 "n": self.nonce,
                 "v": self.code_verifier,
                 "r": self.return_to,
-                "t": int(self.issued_at.timestamp()),
+                "t": _millis(self.issued_at),
                 "m": self.max_age,
             },
             separators=(",", ":"),
@@ -75,7 +76,9 @@ class SignInState:
         if type(issued_at) is not int or not (max_age is None or type(max_age) is int):
             raise StateInvalid("The sign-in state holds a value of the wrong type.")
         try:
-            issued = datetime.fromtimestamp(issued_at, UTC)
+            issued = datetime.fromtimestamp(issued_at // 1000, UTC) + timedelta(
+                milliseconds=issued_at % 1000
+            )
         except (ValueError, OverflowError, OSError):
             raise StateInvalid("The sign-in state holds no time.") from None
         return cls(connection_id, browser, nonce, code_verifier, return_to, issued, max_age)
@@ -108,9 +111,13 @@ def begin_sign_in(
         nonce=nonce,
         code_verifier=code_verifier,
         return_to=local_path(return_to),
-        issued_at=now.replace(microsecond=0),
+        issued_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
         max_age=max_age,
     )
+
+
+def _millis(instant: datetime) -> int:
+    return int(instant.timestamp()) * 1000 + instant.microsecond // 1000
 
 
 def browser_hash(browser_cookie: str) -> str:

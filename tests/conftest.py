@@ -66,6 +66,7 @@ def settings(database_environ: dict[str, str]) -> Settings:
         "OSTIARY_BASE_URL": "http://127.0.0.1:8000",
         "OSTIARY_SECRET_KEYS": SECRET,
         "OSTIARY_INSECURE_NEIGHBOURS": "true",
+        "OSTIARY_SCIM_RATE": "0",  # the clock stands still, and a limit is for each second
     })  # fmt: skip
 
 

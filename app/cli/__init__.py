@@ -8,19 +8,23 @@ import click
 
 from app.cli import (
     activities,
+    audit,
+    backup,
     connections,
     demo,
     destinations,
     doctor,
+    guard,
     outbox,
     people,
     platforms,
+    processes,
     serve,
     tenants,
 )
 from app.config import SettingsError
 from app.kernel.errors import OstiaryError
-from app.store.migrate import SchemaBehind
+from app.store.migrate import SchemaUnfit
 from keys.errors import KeysError
 from lti.errors import LtiError
 from sso.errors import SignInRefused
@@ -33,8 +37,21 @@ def group() -> None:
 
 
 for module in (
-    serve, tenants, platforms, connections, people, activities, destinations, outbox, demo, doctor,
-):  # fmt: skip
+    serve,
+    processes,
+    tenants,
+    platforms,
+    connections,
+    people,
+    activities,
+    destinations,
+    outbox,
+    audit,
+    guard,
+    backup,
+    demo,
+    doctor,
+):
     for command in module.COMMANDS:
         group.add_command(command)
 
@@ -50,7 +67,7 @@ def main() -> None:
         sys.exit(130)
     except (OstiaryError, KeysError, LtiError, SignInRefused) as error:
         _fail(getattr(error, "message", str(error)))
-    except (SettingsError, SchemaBehind) as error:
+    except (SettingsError, SchemaUnfit) as error:
         _fail(str(error))
 
 

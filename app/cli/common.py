@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from app import config
+from app.config import SettingsError
 from app.deps import Deps, assemble
 from app.kernel.clock import iso
 from app.store.migrate import require_current
@@ -18,10 +22,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def ready() -> Deps:
-    """Assemble Deps from the environment; raises SettingsError or SchemaBehind."""
+    """Assemble Deps from the environment; raises SettingsError or SchemaUnfit."""
     deps = assemble(config.load())
     require_current(deps.db)
     return deps
+
+
+def env_file_option(command: F) -> F:
+    """Add --env-file FILE: settings that win over the environment's."""
+    return click.option(
+        "--env-file",
+        type=click.Path(dir_okay=False),
+        help="Settings, NAME=VALUE a line; read at the start and at each replacement.",
+    )(command)
+
+
+def take_env_file(path: str | None) -> None:
+    """Put a file's settings into this process's environment; raises SettingsError."""
+    if path is None:
+        return
+    try:
+        lines = Path(path).read_text().splitlines()
+        pairs = [part for line in lines for part in shlex.split(line, comments=True)]
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The settings in {path} can't be read: {error}.") from error
+    if any("=" not in pair for pair in pairs):
+        raise SettingsError(f"The settings in {path} can't be read: write NAME=VALUE a line.")
+    os.environ.update(dict(pair.split("=", 1) for pair in pairs))
 
 
 def json_option(command: F) -> F:

@@ -13,8 +13,8 @@ from app.config import Settings
 from app.deps import Deps, assemble
 from app.flows import rings
 from app.kernel.errors import OstiaryError
-from app.store import outbox, tenants
-from app.store.migrate import SchemaBehind, require_current
+from app.store import guard, outbox, tenants
+from app.store.migrate import SchemaUnfit, require_current
 from keys.errors import KeysError
 
 
@@ -27,6 +27,7 @@ def doctor(as_json: bool) -> None:
         ("database", _database),
         ("secret keys", _secrets),
         ("outbox", _outbox),
+        ("departures", _departures),
         ("address", lambda deps: _address(deps.settings)),
     ]
     found = [{"check": name, **_run(check, deps)} for name, check in checks]
@@ -37,7 +38,7 @@ def doctor(as_json: bool) -> None:
 def _run(check: Callable[[Deps], str], deps: Deps) -> dict[str, object]:
     try:
         return {"ok": True, "detail": check(deps)}
-    except (OstiaryError, SchemaBehind, Unfit) as error:
+    except (OstiaryError, SchemaUnfit, Unfit) as error:
         return {"ok": False, "detail": str(error)}
 
 
@@ -69,6 +70,14 @@ def _outbox(deps: Deps) -> str:
     if counts.get("dead"):
         raise Unfit(f"{counts['dead']} deliveries were given up; see `ostiary outbox list`.")
     return f"{counts.get('waiting', 0)} waiting"
+
+
+def _departures(deps: Deps) -> str:
+    with deps.db.system() as system:
+        waiting = guard.open_holds(system)
+    if waiting:
+        raise Unfit(f"{waiting} decisions about departures wait; see `ostiary guard list`.")
+    return "nothing is held back"
 
 
 def _address(settings: Settings) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from app.deps import Deps
-from app.flows import tenancy
+from app.flows import cutoff, tenancy
+from app.flows.cutoff import Trigger
 from app.kernel.errors import Invalid, NotFound
-from app.store import audit, connections, sessions
+from app.store import audit, connections
 from app.store.connections import Connection
 from app.store.db import Tx
 from keys.errors import SealBroken
@@ -80,26 +81,26 @@ def find(deps: Deps, connection_id: str) -> Connection:
 
 def enable(deps: Deps, connection_id: str, *, enabled: bool) -> None:
     """Switch a connection on or off for the operator; raises NotFound."""
+    trigger = Trigger("operator", "operator", deps.clock())
     found = find(deps, connection_id)
     with deps.db.tx(found.tenant.id) as tx:
-        switch(deps, tx, connection_id, enabled=enabled, by="operator")
+        switch(deps, tx, connection_id, trigger, enabled=enabled)
 
 
-def switch(deps: Deps, tx: Tx, connection_id: str, *, enabled: bool, by: str) -> None:
+def switch(deps: Deps, tx: Tx, connection_id: str, trigger: Trigger, *, enabled: bool) -> None:
     """Switch one of the tenant's connections on or off; raises NotFound.
 
-    Off, its sessions are refused from the next request on. On again, they are ended for good: who
-    was cut off signs in anew.
+    Off, its sessions are over for good: who was cut off signs in anew, once it is on again.
     """
-    found = connections.get(tx, connection_id)
-    if found is None:
+    if connections.get(tx, connection_id) is None:
         raise NotFound("There is no such connection.")
-    now = deps.clock()
-    if enabled and not found.enabled:
-        sessions.end_by_provider(tx, found.id, "connection.disabled", now)
-    connections.enable(tx, found.id, enabled=enabled)
-    action = "connection.enabled" if enabled else "connection.disabled"
-    audit.record(tx, deps.ids.new(), now, by, action, found.id)
+    if not enabled:
+        cutoff.connection(deps, tx, connection_id, trigger)
+    elif connections.enable(tx, connection_id, deps.clock(), enabled=True):
+        audit.record(
+            tx, deps.ids.new(), deps.clock(), trigger.actor, "connection.enabled", connection_id,
+            by=trigger.by,
+        )  # fmt: skip
 
 
 def opened(deps: Deps, kept: Connection) -> OidcConnection:

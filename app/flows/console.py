@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from app.deps import Deps
-from app.flows import connections
+from app.flows import connections, cutoff, guard
+from app.flows import platforms as tools
+from app.flows.cutoff import Trigger
 from app.kernel.credential import Credential
-from app.kernel.errors import NotFound, Refused, Unauthenticated
+from app.kernel.errors import Invalid, NotFound, Refused, Unauthenticated
+from app.kernel.person import Person
 from app.store import audit, people, platforms, sessions
 from app.store.db import System, Tx
 from app.store.sessions import Session
@@ -31,24 +35,76 @@ def _administrator(deps: Deps, tx: Tx, presented: Credential) -> Session:
 
 
 def end_sessions(deps: Deps, presented: Credential, person_id: str) -> int:
-    """End every session and launch of a person; returns how many. Raises NotFound."""
+    """End every session, launch and token of a person, who may come back; returns how many.
+
+    Raises NotFound.
+    """
+    received = deps.clock()
     with acting(deps, presented) as (tx, session):
-        if people.get(tx, person_id) is None:
-            raise NotFound("There is no such person.")
-        now = deps.clock()
-        ended = sessions.end_all(tx, person_id, "administrator", now)
-        audit.record(
-            tx, deps.ids.new(), now, session.person.id, "sessions.ended", person_id, ended=ended
-        )
-    return ended
+        _person(tx, person_id)
+        trigger = Trigger(session.person.id, "administrator", received)
+        return cutoff.person(deps, tx, person_id, trigger, "sessions.ended").total
+
+
+def block(deps: Deps, presented: Credential, person_id: str) -> int:
+    """Cut a person off and keep them out, whatever provisioning says; returns how many ended.
+
+    Raises NotFound, and Invalid where administrators would shut themselves out.
+    """
+    received = deps.clock()
+    with acting(deps, presented) as (tx, session):
+        someone = _person(tx, person_id)
+        if person_id == session.person.id:
+            raise Invalid("You can't shut yourself out; another administrator can.")
+        people.save(tx, replace(someone, blocked_at=deps.clock()), deps.clock())
+        trigger = Trigger(session.person.id, "administrator", received)
+        return cutoff.person(deps, tx, person_id, trigger, "person.blocked").total
+
+
+def unblock(deps: Deps, presented: Credential, person_id: str) -> None:
+    """Let a person in again, as far as provisioning does; raises NotFound."""
+    with acting(deps, presented) as (tx, session):
+        someone = _person(tx, person_id)
+        if someone.blocked_at is not None:
+            now = deps.clock()
+            people.save(tx, replace(someone, blocked_at=None), now)
+            audit.record(tx, deps.ids.new(), now, session.person.id, "person.unblocked", person_id)
+
+
+def _person(tx: Tx, person_id: str) -> Person:
+    """Hold a person until the transaction ends."""
+    someone = people.lock(tx, person_id)
+    if someone is None:
+        raise NotFound("There is no such person.")
+    return someone
+
+
+def decide_departures(
+    deps: Deps, presented: Credential, hold_id: str, what: str, *, and_next_hour: bool = False
+) -> None:
+    """Let a hold's departures have their consequences (`approve`), or bring everyone back (`restore`).
+
+    Raises NotFound, or Conflict where it was decided already.
+    """
+    with acting(deps, presented) as (tx, session):
+        if what == "approve":
+            guard.approve(deps, tx, hold_id, session.person.id, and_next_hour=and_next_hour)
+        else:
+            guard.restore(deps, tx, hold_id, session.person.id)
+    if what == "restore":
+        guard.go_on(deps)  # a small one is done before the page shows; the worker does the rest
 
 
 def enable_connection(
     deps: Deps, presented: Credential, connection_id: str, *, enabled: bool
 ) -> None:
     """Switch a connection on or off; raises NotFound."""
+    received = deps.clock()
     with acting(deps, presented) as (tx, session):
-        connections.switch(deps, tx, connection_id, enabled=enabled, by=session.person.id)
+        connections.switch(
+            deps, tx, connection_id, Trigger(session.person.id, "administrator", received),
+            enabled=enabled,
+        )  # fmt: skip
 
 
 def approve_deployment(
@@ -78,11 +134,11 @@ def enable_platform(
     deps: Deps, presented: Credential, registration_id: str, *, enabled: bool
 ) -> None:
     """Switch one of the tenant's own platforms on or off; raises NotFound."""
+    received = deps.clock()
     with _own_platform(deps, presented, registration_id) as (system, session):
-        platforms.enable(system, registration_id, deps.clock(), enabled=enabled)
-        audit.record(
-            system.within(session.tenant.id), deps.ids.new(), deps.clock(), session.person.id,
-            "platform.enabled" if enabled else "platform.disabled", registration_id,
+        tools.switch(
+            deps, system, registration_id, Trigger(session.person.id, "administrator", received),
+            enabled=enabled,
         )  # fmt: skip
 
 

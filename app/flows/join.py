@@ -22,12 +22,14 @@ class Stranger:
 
     `source` is oidc, saml or lti; `issuer` the connection's or registration's id. `candidates` are
     (SCIM attribute, value) pairs from the rule that an administrator set; none means no rule.
+    `begun_at`: when this login was begun; whose access ended since then begins anew.
     """
 
     source: str
     issuer: str
     subject: str
     said: Mapping[str, Any]
+    begun_at: datetime
     candidates: Sequence[tuple[str, str]] = ()
     may_create: bool = True
 
@@ -43,7 +45,7 @@ def admit(deps: Deps, tx: Tx, stranger: Stranger, now: datetime) -> tuple[Identi
         return _first_time(deps, tx, stranger, now)
     identity, found = known
     person = people.lock(tx, found.id)
-    return identity, _told(tx, _entering(person), stranger, now)
+    return identity, _told(tx, _entering(person, stranger), stranger, now)
 
 
 def _first_time(deps: Deps, tx: Tx, stranger: Stranger, now: datetime) -> tuple[Identity, Person]:
@@ -55,7 +57,7 @@ def _first_time(deps: Deps, tx: Tx, stranger: Stranger, now: datetime) -> tuple[
                 code="ambiguous_person",
             )
         if found:
-            person = _entering(people.lock(tx, found[0].id))
+            person = _entering(people.lock(tx, found[0].id), stranger)
             return _point(deps, tx, stranger, person, attribute, now), _told(
                 tx, person, stranger, now
             )
@@ -88,11 +90,13 @@ def _point(
     return identity
 
 
-def _entering(person: Person | None) -> Person:
+def _entering(person: Person | None, stranger: Stranger) -> Person:
     if person is None or not person.may_enter:
         raise Refused(
             "This account is switched off. Ask your administrator.", code="person_inactive"
         )
+    if person.cut_at is not None and stranger.begun_at < person.cut_at:
+        raise Refused("Your access was ended meanwhile. Please start again.", code="begun_before")
     return person
 
 

@@ -89,7 +89,7 @@ def enter(deps: Deps, it: Verified, browser: str) -> Launched:
             raise LaunchRefused(
                 "replayed", "This launch was used already. Please open the link again."
             )
-        if not platforms.open_for(tx, registration_id, it.deployed.id):
+        if not platforms.open_for(tx, registration_id, it.deployed.id, state.created_at):
             raise Refused("Launches from here are switched off.", code="launches_disabled")
         stranger = _stranger(tx, it, launch_id)
         identity, person = join.admit(deps, tx, stranger, now)
@@ -191,7 +191,8 @@ def _stranger(tx: Tx, it: Verified, launch_id: str) -> join.Stranger:
     # An anonymous launch is a person of its own, for as long as it lasts.
     subject = launch.sub or f"anonymous {launch_id}"
     candidates = _candidates(tx, platform.link_by, launch)
-    return join.Stranger("lti", platform.registration.id, subject, said, candidates)
+    begun_at = it.begun.state.created_at
+    return join.Stranger("lti", platform.registration.id, subject, said, begun_at, candidates)
 
 
 def _candidates(tx: Tx, link_by: str, launch: VerifiedLaunch) -> list[tuple[str, str]]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import timedelta
-
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.deps import Deps
-from app.flows import signin, tenancy
+from app.flows import cutoff, signin, tenancy, tries
+from app.flows.cutoff import Trigger
 from app.flows.signin import SignedIn
-from app.kernel.credential import Credential
-from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
+from app.flows.tries import Visit
+from app.kernel.errors import Conflict, Invalid, NotFound, Refused
 from app.kernel.person import Person, told
 from app.kernel.tenant import Tenant
-from app.store import audit, once, passwords, people, sessions, tenants
+from app.store import audit, passwords, people, tenants
 from app.store.db import Tx
 from app.store.people import Identity
 from app.store.sql import exclusive
@@ -23,8 +21,6 @@ from sso.state import local_path
 
 SOURCE = "local"
 SHORTEST, LONGEST = 12, 200
-_TRIES = 10
-_WINDOW = timedelta(minutes=15)
 _HOME = "/admin"
 _NOBODY = "scrypt:32768:8:1$wMZ4Y0bq8nJvT2sK$" + "0" * 128
 """No password has this hash; checking it takes as long as checking a real one."""
@@ -32,8 +28,8 @@ _WRONG = "The organization, the e-mail address or the password is wrong."
 
 
 def sign_in(
-    deps: Deps, slug: str, email: str, password: str, return_to: str | None, previous: Credential | None
-) -> SignedIn:  # fmt: skip
+    deps: Deps, slug: str, email: str, password: str, return_to: str | None, visit: Visit
+) -> SignedIn:
     """Sign in with a password; raises Refused or Throttled.
 
     `slug` may be empty where the address lies in a tenant's verified domain. An unknown account is
@@ -44,7 +40,7 @@ def sign_in(
     if tenant is None or address is None or len(password) > LONGEST:
         check_password_hash(_NOBODY, password[:LONGEST])
         raise Refused(_WRONG, code="wrong_password")
-    _count_a_try(deps, tenant, address)
+    tries.count(deps, tenant, address, visit)
     with deps.db.read(tenant.id) as read:
         known = people.identified(read, SOURCE, SOURCE, address.casefold())
         kept = passwords.get(read, known[1].id) if known else None
@@ -60,11 +56,11 @@ def sign_in(
             )
         if passwords.get(tx, person.id) != kept:
             raise Refused(_WRONG, code="wrong_password")
-        once.forget(tx, _tries(address))
+        tries.succeeded(tx, address, visit, now)
         text = signin.start_session(
-            deps, tx, person, "local", now, previous, identity_id=known[0].id
+            deps, tx, person, "local", now, visit.previous, identity_id=known[0].id
         )
-    signin.leave_other_tenant(deps, previous, tenant.id)
+    signin.leave_other_tenant(deps, visit.previous, tenant.id)
     return SignedIn(text, local_path(return_to, _HOME), person)
 
 
@@ -119,9 +115,9 @@ def set_password(deps: Deps, slug: str, email: str, password: str) -> Person:
         # Held, so that a sign-in with the old password comes wholly before, and ends, or after.
         people.lock(tx, person.id)
         passwords.put(tx, person.id, hashed, now)
-        sessions.end_all(tx, person.id, "password changed", now)
-        once.forget(tx, _tries(email.strip()))
-        audit.record(tx, deps.ids.new(), now, "operator", "password.changed", person.id)
+        tries.forget(tx, email.strip())
+        trigger = Trigger("operator", "operator", now)
+        cutoff.person(deps, tx, person.id, trigger, "password.changed")
     return person
 
 
@@ -132,24 +128,6 @@ def _tenant(deps: Deps, slug: str, address: str | None) -> Tenant | None:
         if slug:
             return tenants.by_slug(system, slug.lower())
         return tenants.by_domain(system, address.rpartition("@")[2]) if address else None
-
-
-def _count_a_try(deps: Deps, tenant: Tenant, address: str) -> None:
-    """Count this try before it is judged, so that tries at once in all processes stay within the bound."""
-    now, kind = deps.clock(), _tries(address)
-    with deps.db.tx(tenant.id) as tx:
-        exclusive(tx.conn, tenant.id, kind)
-        if once.standing(tx, kind, now) >= _TRIES:
-            raise Throttled(
-                "Too many tries for this account. Wait a quarter of an hour, or ask your operator for a new password.",
-                code="too_many_tries",
-                retry_after=int(_WINDOW.total_seconds()),
-            )
-        once.claim(tx, kind, deps.ids.new(), now + _WINDOW)
-
-
-def _tries(address: str) -> str:
-    return "password-try:" + hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
 
 
 def _hash(password: str) -> str:

@@ -56,7 +56,8 @@ def begin(deps: Deps, request: LoginRequest, platform: Platform, browser: str) -
     """Return the platform's address to send this browser to; raises LoginRefused where it is off."""
     if not platform.enabled or (platform.owner and not platform.owner.enabled):
         raise LoginRefused("platform_disabled", "This platform is switched off here.")
-    now = deps.clock().replace(microsecond=0)
+    now = deps.clock()
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     state = LoginState(
         jti=deps.ids.secret().hex(),
         registration_id=platform.registration.id,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.deps import Deps
-from app.flows import lti_login, rings, tenancy
+from app.flows import cutoff, lti_login, rings, tenancy
+from app.flows.cutoff import Trigger
 from app.kernel.errors import Conflict, Invalid, NotFound
 from app.kernel.tenant import OPERATOR, Tenant
 from app.store import audit, platforms
@@ -64,12 +65,26 @@ def addresses(deps: Deps, platform: Platform) -> Addresses:
 
 def enable(deps: Deps, registration_id: str, *, enabled: bool) -> None:
     """Switch a platform on or off; off, its launches end with the next request."""
+    trigger = Trigger("operator", "operator", deps.clock())
     with deps.db.system(write=True) as system:
-        platform = _found(system, registration_id)
-        platforms.enable(system, registration_id, deps.clock(), enabled=enabled)
-        if platform.owner is not None:
-            action = "platform.enabled" if enabled else "platform.disabled"
-            _audit(deps, system, platform.owner, action, registration_id)
+        _found(system, registration_id)
+        switch(deps, system, registration_id, trigger, enabled=enabled)
+
+
+def switch(
+    deps: Deps, system: System, registration_id: str, trigger: Trigger, *, enabled: bool
+) -> None:
+    """Switch a platform on or off, on record in every tenant that it leads into."""
+    if not enabled:
+        cutoff.platform(deps, system, registration_id, trigger)
+        return
+    now = deps.clock()
+    if platforms.enable(system, registration_id, now, enabled=True):
+        for tenant_id in platforms.led_into(system, registration_id):
+            audit.record(
+                system.within(tenant_id), deps.ids.new(), now, trigger.actor, "platform.enabled",
+                registration_id, by=trigger.by,
+            )  # fmt: skip
 
 
 def approve(

@@ -161,9 +161,10 @@ def _load(deps: Deps, client: Client, named: Mapping[str, Mapping[str, Any]]) ->
 
 @contextmanager
 def _acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
+    received = deps.clock()
     try:
         with deps.db.tx(client.tenant) as tx:
-            yield Act(deps, tx, client.name, request, deps.clock())
+            yield Act(deps, tx, client.name, request, received, deps.clock())
     except Conflict as taken:
         raise Uniqueness("Another User bears this userName.") from taken
 

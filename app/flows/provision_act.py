@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.deps import Deps
+from app.flows.cutoff import Trigger
 from app.kernel.tenant import TenantId
 from app.store import audit
 from app.store.db import Tx
@@ -27,7 +28,13 @@ class Act:
     tx: Tx
     client: str
     request: str
+    received_at: datetime
     now: datetime
+
+    @property
+    def trigger(self) -> Trigger:
+        """What ends access, where this request does."""
+        return Trigger(self.source, f"scim {self.request}", self.received_at)
 
     @property
     def source(self) -> str:

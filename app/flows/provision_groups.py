@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.flows import guard
+from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.flows.provision_people import check
 from app.store import memberships, scim
+from app.store.memberships import Gone
 from app.store.scim import Stored
 from scim.errors import InvalidValue
 from scim.members import MemberChanges
@@ -29,21 +32,28 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
     """Give a Group another body and other members; what was so before is no change."""
     check(body)
     _check_known(act, before.id, members.add)
-    removed = memberships.remove(act.tx, before.id, members.remove)
+    gone = memberships.remove(act.tx, before.id, members.remove)
     if members.reset:
-        removed += memberships.keep(act.tx, before.id, members.add)
+        gone += memberships.keep(act.tx, before.id, members.add)
+    removed = len(gone)
     added = memberships.add(act.tx, before.id, members.add, act.now)
     if body == before.body and not added and not removed:
         return before
     act.note("group.changed", before.id, added=added, removed=removed)
+    guard.note(act, _left(gone))
     return scim.save(act.tx, act.client, GROUP, before, body, act.now)
 
 
 def leave(act: Act, gone: Stored) -> None:
     """Delete a Group softly, with its memberships."""
-    memberships.forget(act.tx, gone.id)
+    members = [one for one in memberships.forget(act.tx, gone.id) if one.group_id == gone.id]
     scim.remove(act.tx, GROUP, gone, act.now)
     act.note("group.removed", gone.id)
+    guard.note(act, _left(members))
+
+
+def _left(gone: Sequence[Gone]) -> list[Left]:
+    return [Left(one.member_id, "left_group", one.group_id) for one in gone if one.kind == "User"]
 
 
 def _check_known(act: Act, group_id: str, ids: tuple[str, ...]) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from app.flows import cutoff, guard
+from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
-from app.store import memberships, people, scim, sessions
+from app.store import memberships, people, scim
 from app.store.scim import Stored
 from scim.errors import InvalidValue, Uniqueness
 from scim.schemas import USER
@@ -52,6 +54,7 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
     stored = scim.save(act.tx, act.client, USER, before, body, act.now)
     if person.active and not after.active:
         _shut_out(act, person)
+        guard.note(act, [Left(person.id, "deactivated")])
     elif after.active and not person.active:
         act.note("person.reactivated", person.id)
     return stored
@@ -60,12 +63,17 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
 def leave(act: Act, person: Person, gone: Stored) -> None:
     """Delete a User softly: what the person learned stays, nobody of that name gets in."""
     people.save(act.tx, replace(person, deleted_at=act.now), act.now)
-    memberships.forget(act.tx, person.id)
+    groups = memberships.forget(act.tx, person.id)
     scim.remove(act.tx, USER, gone, act.now)
     _shut_out(act, person)
+    roles = people.roles(act.tx, person.id)
     # Who comes back under the same externalId comes back without the keys to the house.
-    if roles := people.revoke_roles(act.tx, person.id):
-        act.note("roles.revoked", person.id, count=roles)
+    if people.revoke_roles(act.tx, person.id):
+        act.note("roles.revoked", person.id, count=len(roles))
+    before = {"roles": sorted(roles), "groups": sorted(one.group_id for one in groups)}
+    guard.note(act, [
+        Left(person.id, "deleted" if person.active else "removed", before=before),
+    ])  # fmt: skip
 
 
 def person_of(person: Person, body: Mapping[str, Any], act: Act) -> Person:
@@ -137,6 +145,7 @@ def _adopted(act: Act, person: Person, body: Mapping[str, Any]) -> Person:
     people.save(act.tx, after, act.now)
     if not after.active:
         _shut_out(act, person)
+        guard.note(act, [Left(person.id, "deactivated")])
     return after
 
 
@@ -147,8 +156,7 @@ def _came_by_sign_in(act: Act, person: Person) -> bool:
 
 
 def _shut_out(act: Act, person: Person) -> None:
-    ended = sessions.end_all(act.tx, person.id, act.source, act.now)
-    act.note("person.deactivated", person.id, ended=ended)
+    cutoff.person(act.deps, act.tx, person.id, act.trigger, "person.deactivated")
 
 
 def _email(body: Mapping[str, Any]) -> str | None:

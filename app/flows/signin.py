@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.deps import Deps
-from app.flows import connections, join, provider
+from app.flows import connections, join, latecomers, provider
 from app.kernel import credential
 from app.kernel.credential import Credential
 from app.kernel.errors import Refused
@@ -102,7 +102,7 @@ def finish(
     tokens = parse_token_response(response.status, provider.content_type(response), response.body)
     claims = _claims(deps, connection, discovery, sign_in, tokens)
     said = assertion(connection, claims, sign_in)
-    return _enter(deps, trust, said, sign_in.return_to, tokens.id_token, previous)
+    return _enter(deps, trust, said, sign_in, tokens.id_token, previous)
 
 
 def start_session(
@@ -128,8 +128,7 @@ def start_session(
 
 def end_previous(tx: Tx, previous: Credential, now: datetime) -> None:
     """End the session that this browser had, if the cookie proves that it was its own."""
-    if sessions.standing(tx, previous, now) is not None:
-        sessions.end(tx, previous.id, "signed in again", now)
+    sessions.end_presented(tx, previous, "signed in again", now)
 
 
 def leave_other_tenant(deps: Deps, previous: Credential | None, tenant: str) -> None:
@@ -177,7 +176,7 @@ def _claims(
 
 
 def _enter(
-    deps: Deps, trust: Connection, said: VerifiedAssertion, return_to: str, id_token: str,
+    deps: Deps, trust: Connection, said: VerifiedAssertion, sign_in: SignInState, id_token: str,
     previous: Credential | None,
 ) -> SignedIn:  # fmt: skip
     now = deps.clock()
@@ -187,12 +186,18 @@ def _enter(
         trust = kept.get(tx, trust.id) or trust
         if not (trust.enabled and trust.tenant.enabled):
             raise Refused("This way of signing in is switched off.", code="connection_disabled")
+        if trust.cut_at is not None and sign_in.issued_at < trust.cut_at:
+            raise Refused(
+                "This sign-in was begun too long ago. Please start again.", code="begun_before"
+            )
         if not once.claim(tx, f"signin:{trust.id}", said.unique_id, said.claim_until):
             raise Refused("This sign-in was used already. Please start again.", code="replayed")
+        if said.session_index and latecomers.is_over(tx, trust.id, said.session_index):
+            raise Refused("Your identity provider has signed you out meanwhile.", code="signed_out")
         domains = tenants.verified_domains(tx)
         candidates = link_candidates(said, LinkBy(trust.link_by), domains)
         identity, person = join.admit(deps, tx, join.Stranger(
-            "oidc", trust.id, said.subject, _attributes(said),
+            "oidc", trust.id, said.subject, _attributes(said), sign_in.issued_at,
             [(one.attribute, one.value) for one in candidates], may_create=trust.jit,
         ), now)  # fmt: skip
         text = start_session(
@@ -200,7 +205,7 @@ def _enter(
             connection_id=trust.id, idp_session=said.session_index, sealed_id_token=hint,
         )  # fmt: skip
     leave_other_tenant(deps, previous, trust.tenant.id)
-    return SignedIn(text, return_to, person)
+    return SignedIn(text, sign_in.return_to, person)
 
 
 def _attributes(said: VerifiedAssertion) -> dict[str, Any]:

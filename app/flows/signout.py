@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.deps import Deps
-from app.flows import connections, provider, signin
+from app.flows import connections, latecomers, provider, signin
 from app.kernel.errors import OstiaryError, Refused
 from app.store import audit, once, sessions
 from app.store import connections as kept
@@ -51,6 +51,7 @@ def told_by_provider(deps: Deps, connection_id: str, logout_token: str) -> int:
     with deps.db.tx(trust.tenant.id) as tx:
         if not once.claim(tx, f"logout:{trust.id}", notice.unique_id, notice.claim_until):
             raise Refused("This logout token was used already.", code="replayed")
+        latecomers.refuse(tx, trust.id, notice, now)
         ended = sessions.end_by_provider(
             tx, trust.id, "provider", now, idp_session=notice.session_index,
             subject=None if notice.session_index else notice.subject,

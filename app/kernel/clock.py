@@ -16,3 +16,8 @@ def system_clock() -> datetime:
 def iso(instant: datetime) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds, as our JSON answers do."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(at: datetime) -> str:
+    """Write an instant in UTC to the microsecond, always in the same shape."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -8,7 +8,7 @@ OstiaryError
 ├── Conflict       409
 ├── NeighbourFailed 424 another system did not answer usably
 ├── Throttled      429
-└── Unavailable    503  try again later; nothing was changed
+└── Unavailable    503  try again later; the message says if anything may have been changed
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Throttled(OstiaryError):
 
 
 class Unavailable(OstiaryError):
-    """Nothing was changed; the same request may succeed later."""
+    """The same request may succeed later. Nothing was changed, unless the message says that it is not known."""
 
     status = 503
     code = "unavailable"

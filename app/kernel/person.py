@@ -25,7 +25,10 @@ _AUTHORITY = {"lti": 1, "local": 2, "oidc": 3, "saml": 3, "scim": 4}
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One human being as one tenant knows them. `sources` is {attribute: {"source", "at"}}."""
+    """One human being as one tenant knows them. `sources` is {attribute: {"source", "at"}}.
+
+    `blocked_at`: an administrator keeps them out · `cut_at`: when access last ended
+    """
 
     id: str
     user_name: str | None = None
@@ -37,13 +40,15 @@ class Person:
     locale: str | None = None
     active: bool = True
     deleted_at: datetime | None = None
+    blocked_at: datetime | None = None
+    cut_at: datetime | None = None
     version: int = 1
     sources: dict[str, dict[str, str]] | None = None
 
     @property
     def may_enter(self) -> bool:
         """Tell whether sign-in and launch are open to this person."""
-        return self.active and self.deleted_at is None
+        return self.active and self.deleted_at is None and self.blocked_at is None
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, insert, select, update
 
 from app.kernel.tenant import Tenant, TenantId
 from app.store.db import Read, System, Tx
+from app.store.sql import cut
 from app.store.tables.access import connection
 from app.store.tables.tenants import tenant
 
@@ -20,7 +21,8 @@ class Connection:
     """A connection with its tenant as they are now. `settings` is the kind's own, without secrets.
 
     For kind oidc: `client_id`, `subject` (sub or oid), `post_logout_redirect` (whether the provider
-    knows our address for coming back after a sign-out).
+    knows our address for coming back after a sign-out). `cut_at`: when it or its tenant was last
+    switched off.
     """
 
     tenant: Tenant
@@ -34,6 +36,7 @@ class Connection:
     jit: bool
     enabled: bool
     created_at: datetime
+    cut_at: datetime | None = None
 
 
 def add(tx: Tx, new: Connection) -> None:
@@ -62,16 +65,24 @@ def listed(read: Read) -> list[Connection]:
     return [_of(row) for row in read.conn.execute(_mine(read).order_by(connection.c.created_at))]
 
 
-def enable(tx: Tx, connection_id: str, *, enabled: bool) -> None:
-    """Switch a connection on or off: one row, read at every request of its sessions."""
-    mine = (connection.c.tenant_id == tx.tenant) & (connection.c.id == connection_id)
-    tx.conn.execute(update(connection).where(mine).values(enabled=enabled))
+def enable(tx: Tx, connection_id: str, now: datetime, *, enabled: bool) -> bool:
+    """Switch a connection on or off: one row, read at every request; False when it was so already.
+
+    Off, its epoch ends: who was cut off signs in anew, once it is on again.
+    """
+    mine = (
+        (connection.c.tenant_id == tx.tenant)
+        & (connection.c.id == connection_id)
+        & (connection.c.enabled != enabled)
+    )
+    to = {"enabled": True} if enabled else cut(connection, now)
+    return tx.conn.execute(update(connection).where(mine).values(**to)).rowcount == 1
 
 
 def _all() -> Select[Any]:
     return select(
         connection, tenant.c.slug, tenant.c.name.label("tenant_name"), tenant.c.home_page,
-        tenant.c.enabled.label("tenant_enabled"),
+        tenant.c.enabled.label("tenant_enabled"), tenant.c.cut_at.label("tenant_cut_at"),
     ).join(tenant, tenant.c.id == connection.c.tenant_id)  # fmt: skip
 
 
@@ -86,4 +97,5 @@ def _of(row: Row[*tuple[Any, ...]]) -> Connection:
     return Connection(
         owner, row.id, row.kind, row.name, row.issuer, row.settings, row.sealed_secret, row.link_by,
         row.jit, row.enabled, row.created_at,
+        max(filter(None, (row.cut_at, row.tenant_cut_at)), default=None),
     )  # fmt: skip

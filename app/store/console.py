@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from app.kernel.person import Person
-from app.store import people
+from app.store import launches, people, sessions
 from app.store.db import Read
 from app.store.tables.access import connection, session
 from app.store.tables.learning import activity, attempt
 from app.store.tables.lti import deployment, launch, registration
 from app.store.tables.outbox import delivery
 from app.store.tables.people import identity, person
+from app.store.tables.tenants import tenant
 
 _NAMES = (person.c.display_name, person.c.given_name, person.c.family_name)
 Rows = list[dict[str, Any]]
@@ -98,14 +99,14 @@ def _identities(read: Read, person_id: str, limit: int) -> Rows:
 
 
 def _sessions(read: Read, person_id: str, now: datetime, limit: int) -> Rows:
-    standing = session.c.ended_at.is_(None) & (session.c.expires_at > now)
+    in_time = session.c.expires_at > now
     statement = (
         select(
-            session.c.via, session.c.created_at, session.c.seen_at, session.c.expires_at,
-            session.c.ended_at, session.c.ended_by, standing.label("standing"), connection.c.name,
-            connection.c.enabled.label("connection_enabled"),
+            session.c.via, session.c.created_at, session.c.seen_at, session.c.ended_at,
+            session.c.ended_by, connection.c.name, in_time.label("in_time"),
+            (in_time & sessions.STANDS).label("standing"),
         )
-        .outerjoin(connection, (connection.c.tenant_id == session.c.tenant_id) & (connection.c.id == session.c.connection_id))
+        .select_from(sessions.RESTS_ON)
         .where(session.c.tenant_id == read.tenant, session.c.person_id == person_id)
         .order_by(session.c.created_at.desc())
         .limit(limit)
@@ -114,12 +115,14 @@ def _sessions(read: Read, person_id: str, now: datetime, limit: int) -> Rows:
 
 
 def _launches(read: Read, person_id: str, now: datetime, limit: int) -> Rows:
-    standing = launch.c.ended_at.is_(None) & (launch.c.expires_at > now)
+    in_time = launch.c.expires_at > now
     statement = (
         select(
-            launch.c.created_at, launch.c.expires_at, launch.c.ended_at, launch.c.ended_by,
-            launch.c.instructor, standing.label("standing"), registration.c.name, activity.c.title,
+            launch.c.created_at, launch.c.ended_at, launch.c.ended_by, launch.c.instructor,
+            registration.c.name, activity.c.title, in_time.label("in_time"),
+            (in_time & launches.STANDS).label("standing"),
         )
+        .join(tenant, tenant.c.id == launch.c.tenant_id)
         .outerjoin(registration, registration.c.id == launch.c.registration_id)
         .outerjoin(activity, (activity.c.tenant_id == launch.c.tenant_id) & (activity.c.id == launch.c.activity_id))
         .where(launch.c.tenant_id == read.tenant, launch.c.person_id == person_id)

@@ -3,28 +3,33 @@
 `read(tenant)`  a snapshot; never takes the write lock
 `tx(tenant)`    the write transaction; commits on a clean exit, else rolls back
 `system()`      across tenants: look-ups before a tenant is known, and the worker's claims
+`snapshot()`    across tenants, all of one instant: for a backup
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app.kernel import transaction
-from app.kernel.errors import Unavailable
 from app.kernel.tenant import TenantId
+from app.store import chain, faults
+from app.store.chain import Entry
+from app.store.faults import Moment
 from app.store.gate import WriterGate
+from keys.seal import Seal
 
 _BUSY_MS = 10_000
 _PLAN_ANEW = " -c plan_cache_mode=force_custom_plan"
 """The worker lives long: a plan that it made while a table was empty would read all of it later."""
+_NO_TENANT = ""
 _NAME_TENANT = text("SELECT set_config('ostiary.tenant', :tenant, true)")
 
 
@@ -38,7 +43,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Tx(Read):
-    """A write transaction on one tenant's rows; reads inside it see its own writes."""
+    """A write transaction on one tenant's rows; reads inside it see its own writes.
+
+    `entries` go into the audit log when the block ends.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +56,28 @@ class System:
     """A transaction across tenants. Every statement in it must name the tenant it means."""
 
     conn: Connection
+    noted: dict[TenantId, list[Entry]] = field(default_factory=dict)
 
     def within(self, tenant: TenantId) -> Tx:
         """Narrow to one tenant, once it is known, in the same transaction."""
-        return Tx(self.conn, tenant)
+        return Tx(self.conn, tenant, self.noted.setdefault(tenant, []))
 
 
 class Database:
     """The gateway's database: SQLite in one file, or PostgreSQL with a role for each handle."""
 
-    def __init__(self, url: str, *, system_url: str | None = None, pool_size: int = 12) -> None:
+    def __init__(
+        self, url: str, seal: Seal, *, system_url: str | None = None, pool_size: int = 12
+    ) -> None:
         self.url = parse_url(url)
+        self._seal = seal
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             path = os.path.abspath(self.url.database or "ostiary.db")  # noqa: PTH100
             self._gate: WriterGate | None = WriterGate(path)
             self._reader = _sqlite(self.url, "BEGIN", pool_size)
             self._writer = self._system = _sqlite(self.url, "BEGIN IMMEDIATE", pool_size)
-            self._system_reader = self._reader
+            self._system_reader = self._snapshots = self._reader
         else:
             self._gate = None
             self._writer = _postgres(self.url, pool_size)
@@ -74,30 +88,41 @@ class Database:
                 parse_url(system_url or url), max(4, pool_size // 2), _PLAN_ANEW
             )
             self._system_reader = self._system.execution_options(postgresql_readonly=True)
+            self._snapshots = self._system.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @contextmanager
     def read(self, tenant: TenantId) -> Iterator[Read]:
         """Open a snapshot of one tenant's rows."""
-        with _begun(self._reader, nullcontext()) as conn:
-            self._name(conn, tenant)
+        with self._begun(self._reader, tenant) as conn:
             yield Read(conn, tenant)
 
     @contextmanager
     def tx(self, tenant: TenantId) -> Iterator[Tx]:
         """Open the write transaction; raises Unavailable when the database is busy or away."""
-        with _begun(self._writer, self._writing()) as conn:
-            self._name(conn, tenant)
-            yield Tx(conn, tenant)
+        with self._begun(self._writer, tenant, self._writing()) as conn:
+            tx = Tx(conn, tenant)
+            yield tx
+            self._chain(conn, {tenant: tx.entries})
 
     @contextmanager
     def system(self, *, write: bool = False) -> Iterator[System]:
         """Open a transaction across tenants, for reading unless `write` is said."""
         if write:
-            with _begun(self._system, self._writing()) as conn:
-                yield System(conn)
+            with self._begun(self._system, _NO_TENANT, self._writing()) as conn:
+                system = System(conn)
+                yield system
+                self._chain(conn, system.noted)
         else:
-            with _begun(self._system_reader, nullcontext()) as conn:
+            with self._begun(self._system_reader, _NO_TENANT) as conn:
                 yield System(conn)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[System]:
+        """Open one instant of all tenants' rows, for reading; writers go on meanwhile."""
+        with self._begun(self._snapshots, _NO_TENANT) as conn:
+            yield System(conn)
 
     def close(self) -> None:
         """Return every pooled connection."""
@@ -107,10 +132,51 @@ class Database:
     def _writing(self) -> AbstractContextManager[None]:
         return self._gate.writing() if self._gate else nullcontext()
 
-    def _name(self, conn: Connection, tenant: TenantId) -> None:
-        # Row-level security reads this setting; without it no row is visible.
-        if not self.is_sqlite:
-            conn.execute(_NAME_TENANT, {"tenant": tenant})
+    def _chain(self, conn: Connection, noted: Mapping[TenantId, list[Entry]]) -> None:
+        # In one order, so that two transactions can't wait for each other's chain.
+        for tenant in sorted(noted):
+            if noted[tenant]:
+                chain.append(conn, tenant, noted[tenant], self._seal)
+
+    @contextmanager
+    def _begun(
+        self, engine: Engine, tenant: str, gate: AbstractContextManager[None] | None = None
+    ) -> Iterator[Connection]:
+        moment = Moment.BEGIN
+        try:
+            with gate or nullcontext(), self._opened(engine, tenant) as conn:
+                moment = Moment.INSIDE
+                with transaction.entered():
+                    yield conn
+                moment = Moment.COMMIT
+                conn.commit()
+        except (DBAPIError, exc.TimeoutError) as error:
+            told = faults.unavailable(error, moment)
+            if told is None:
+                raise
+            raise told from error
+
+    def _opened(self, engine: Engine, tenant: str) -> Connection:
+        """Begin; a pooled connection that turns out to be dead is replaced once, and nobody need know."""
+        try:
+            return self._begin(engine, tenant)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return self._begin(engine, tenant)
+
+    def _begin(self, engine: Engine, tenant: str) -> Connection:
+        conn = engine.connect()
+        try:
+            conn.begin()
+            if not self.is_sqlite:
+                # Row-level security reads this setting; without it no row is visible. Said first in every
+                # transaction, it also finds out whether the connection still lives.
+                conn.execute(_NAME_TENANT, {"tenant": tenant})
+        except BaseException:
+            conn.close()
+            raise
+        return conn
 
 
 def parse_url(url: str) -> URL:
@@ -121,19 +187,6 @@ def parse_url(url: str) -> URL:
     if parsed.get_backend_name() != "sqlite":
         raise ValueError("the database must be sqlite:/// or postgresql://")
     return parsed
-
-
-@contextmanager
-def _begun(engine: Engine, gate: AbstractContextManager[None]) -> Iterator[Connection]:
-    try:
-        with gate, engine.connect() as conn, conn.begin(), transaction.entered():
-            yield conn
-    except OperationalError as error:
-        raise Unavailable(
-            "The database can't be reached or is busy. Nothing was changed; try again in a moment.",
-            code="database_unavailable",
-            retry_after=2,
-        ) from error
 
 
 def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
@@ -162,7 +215,7 @@ def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
 
 
 def _postgres(url: URL, pool_size: int, options: str = "") -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -173,5 +226,12 @@ def _postgres(url: URL, pool_size: int, options: str = "") -> Engine:
         connect_args={
             "options": f"-c synchronous_commit=on -c TimeZone=UTC{options}",
             "connect_timeout": 5,
+            # A server that vanished without a word is noticed within half a minute.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
         },
     )
+    event.listen(engine, "handle_error", faults.without_values)
+    return engine

@@ -64,10 +64,19 @@ class WriterGate:
         self._after_fork()
         if not self._queue.acquire(self._wait):
             raise Unavailable(
-                "The database is busy. Try again in a moment.", code="busy", retry_after=2
+                "The database is busy. Nothing was changed; try again in a moment.",
+                code="database_busy",
+                retry_after=2,
             )
         try:
-            turnstile, gate = self._open()
+            try:
+                turnstile, gate = self._open()
+            except OSError as error:
+                raise Unavailable(
+                    "The database can't be written to at present. Nothing was changed; try again in a moment.",
+                    code="database_read_only",
+                    retry_after=30,
+                ) from error
             fcntl.flock(turnstile, fcntl.LOCK_EX)
             try:
                 fcntl.flock(gate, fcntl.LOCK_EX)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from app.kernel import credential
 from app.kernel.person import Person
@@ -65,6 +65,31 @@ _OWN = [launch.c[name] for name in (
 )]  # fmt: skip
 
 _MOST_TO_GRADE = 200
+_NEW = insert(launch).values(
+    tenant_epoch=select(tenant.c.epoch).where(tenant.c.id == bindparam("of")).scalar_subquery(),
+    registration_epoch=select(registration.c.epoch)
+    .where(registration.c.id == bindparam("by"))
+    .scalar_subquery(),
+)
+_OF_THIS_EPOCH = and_(
+    launch.c.ended_at.is_(None),
+    launch.c.tenant_epoch == tenant.c.epoch,
+    launch.c.registration_epoch == registration.c.epoch,
+)
+STANDS = and_(_OF_THIS_EPOCH, tenant.c.enabled, registration.c.enabled)
+"""Whether a launch, joined with its tenant and registration, is neither over nor cut off."""
+
+_COUNTED = (
+    select(func.count())
+    .select_from(launch)
+    .join(tenant, tenant.c.id == launch.c.tenant_id)
+    .join(registration, registration.c.id == launch.c.registration_id)
+    .where(
+        launch.c.tenant_id == bindparam("tenant"),
+        launch.c.expires_at > bindparam("now"),
+        _OF_THIS_EPOCH,
+    )
+)
 
 
 def add(
@@ -74,13 +99,15 @@ def add(
     user_id: str | None, roles: Sequence[str], browser_digest: str, return_url: str | None,
 ) -> None:  # fmt: skip
     """Insert a launch; only the digest of the browser's secret is kept."""
-    tx.conn.execute(insert(launch).values(
-        tenant_id=tx.tenant, id=launch_id, registration_id=registration_id, deployment_id=deployment_id,
-        person_id=person_id, identity_id=identity_id, context_id=context_id,
-        resource_link_id=resource_link_id, line_item_id=line_item_id, activity_id=activity_id,
-        user_id=user_id, roles=list(roles), instructor=lti_roles.is_instructor(roles),
-        browser_digest=browser_digest, return_url=return_url, created_at=now, expires_at=expires_at,
-    ))  # fmt: skip
+    tx.conn.execute(_NEW, {
+        "tenant_id": tx.tenant, "id": launch_id, "registration_id": registration_id,
+        "deployment_id": deployment_id, "person_id": person_id, "identity_id": identity_id,
+        "context_id": context_id, "resource_link_id": resource_link_id, "line_item_id": line_item_id,
+        "activity_id": activity_id, "user_id": user_id, "roles": list(roles),
+        "instructor": lti_roles.is_instructor(roles), "browser_digest": browser_digest,
+        "return_url": return_url, "created_at": now, "expires_at": expires_at,
+        "of": tx.tenant, "by": registration_id,
+    })  # fmt: skip
 
 
 def standing(
@@ -93,7 +120,7 @@ def standing(
     a write transaction the person's row is held, so that a cut-off comes wholly before or after.
     """
     statement = _enabled(read).where(
-        launch.c.id == launch_id, launch.c.ended_at.is_(None), launch.c.expires_at > now
+        launch.c.id == launch_id, launch.c.expires_at > now, _OF_THIS_EPOCH
     )
     if browser_digest is not None:
         statement = statement.where(launch.c.browser_digest == browser_digest)
@@ -123,6 +150,26 @@ def to_grade(read: Read, person_id: str, activity_id: str) -> list[Launch]:
     for row in rows:
         found.setdefault((row.line_item_id, row.user_id), _launch(read, row))
     return list(found.values())
+
+
+def end_all(tx: Tx, person_id: str, by: str, now: datetime) -> int:
+    """End every launch of a person; returns how many stood. Ended ones never revive."""
+    mine = (
+        (launch.c.tenant_id == tx.tenant)
+        & (launch.c.person_id == person_id)
+        & launch.c.ended_at.is_(None)
+        & (launch.c.expires_at > now)
+    )
+    ended = update(launch).where(mine).values(ended_at=now, ended_by=by)
+    return tx.conn.execute(ended).rowcount
+
+
+def count(read: Read, now: datetime, registration_id: str | None = None) -> int:
+    """Count the launches that have not ended: the tenant's, or those of a platform."""
+    statement, asked = _COUNTED, {"tenant": read.tenant, "now": now}
+    if registration_id is not None:
+        statement = statement.where(launch.c.registration_id == registration_id)
+    return int(read.conn.execute(statement, asked).scalar_one())
 
 
 def platform_urls(read: Read, launch_id: str) -> tuple[str | None, ...]:
@@ -181,8 +228,7 @@ def _enabled(read: Read) -> Select[Any]:
         .join(deployment, deployment.c.id == launch.c.deployment_id)
         .where(
             launch.c.tenant_id == read.tenant,
-            person.c.active,
-            person.c.deleted_at.is_(None),
+            people.MAY_ENTER,
             tenant.c.enabled,
             registration.c.enabled,
             or_(registration.c.tenant_id.is_(None), registration.c.tenant_id == launch.c.tenant_id),

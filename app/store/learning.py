@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, select, update
 
 from app.learning.state import LearnerState
 from app.store.db import Read, Tx
-from app.store.sql import locked, upsert
+from app.store.sql import among, locked, upsert
 from app.store.tables.learning import answer, assignment, attempt, decision, learner_state
 
 OPEN = "open"
@@ -227,6 +227,27 @@ def assigned(read: Read, person_id: str) -> Mapping[str, datetime | None]:
         )
     )
     return {row.activity_id: row.due_at for row in rows}
+
+
+def drop_assignments(tx: Tx, person_ids: Sequence[str], now: datetime) -> None:
+    """Drop what stands assigned to people who have left."""
+    standing = and_(
+        assignment.c.tenant_id == tx.tenant,
+        among(tx.conn, assignment.c.person_id, person_ids),
+        assignment.c.dropped_at.is_(None),
+    )
+    if person_ids:
+        tx.conn.execute(update(assignment).where(standing).values(dropped_at=now))
+
+
+def take_up_assignments(tx: Tx, person_id: str, dropped_at: datetime) -> None:
+    """Let a person's assignments stand again that were dropped at that instant."""
+    mine = and_(
+        assignment.c.tenant_id == tx.tenant,
+        assignment.c.person_id == person_id,
+        assignment.c.dropped_at == dropped_at,
+    )
+    tx.conn.execute(update(assignment).where(mine).values(dropped_at=None))
 
 
 def _values(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:

@@ -26,6 +26,15 @@ class Link:
     display: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A membership that was: `member_id` is a person's id where `kind` is User."""
+
+    group_id: str
+    member_id: str
+    kind: str
+
+
 def members(read: Read, group_ids: Collection[str]) -> dict[str, list[Link]]:
     """Return each group's members by id, without those that are deleted."""
     rows = _rows(read, membership.c.group_id, group_ids)
@@ -72,20 +81,24 @@ def add(tx: Tx, group_id: str, ids: Collection[str], now: datetime) -> int:
     return tx.conn.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def remove(tx: Tx, group_id: str, ids: Collection[str]) -> int:
-    """Remove members; returns how many there were."""
-    return _delete(tx, group_id, among(tx.conn, membership.c.person_id, ids)) if ids else 0
+def remove(tx: Tx, group_id: str, ids: Collection[str]) -> list[Gone]:
+    """Remove members; returns who they were."""
+    if not ids:
+        return []
+    which = among(tx.conn, membership.c.person_id, ids)
+    return _delete(tx, membership.c.group_id == group_id, which)
 
 
-def keep(tx: Tx, group_id: str, ids: Collection[str]) -> int:
-    """Remove all members but these; returns how many."""
-    return _delete(tx, group_id, outside(tx.conn, membership.c.person_id, ids))
+def keep(tx: Tx, group_id: str, ids: Collection[str]) -> list[Gone]:
+    """Remove all members but these; returns who they were."""
+    which = outside(tx.conn, membership.c.person_id, ids)
+    return _delete(tx, membership.c.group_id == group_id, which)
 
 
-def forget(tx: Tx, resource_id: str) -> None:
-    """Remove a User or Group from all groups, and a Group's own members."""
+def forget(tx: Tx, resource_id: str) -> list[Gone]:
+    """Remove a User or Group from all groups, and a Group's own members; returns both."""
     sides = or_(membership.c.group_id == resource_id, membership.c.person_id == resource_id)
-    tx.conn.execute(delete(membership).where(membership.c.tenant_id == tx.tenant, sides))
+    return _delete(tx, sides)
 
 
 def _rows(read: Read, side: Column[str], ids: Collection[str]) -> Sequence[Row[Any, Any, Any]]:
@@ -118,8 +131,10 @@ def _of_ids(read: Read, ids: Collection[str]) -> tuple[ColumnElement[bool], ...]
     )
 
 
-def _delete(tx: Tx, group_id: str, which: ColumnElement[Any]) -> int:
-    statement = delete(membership).where(
-        membership.c.tenant_id == tx.tenant, membership.c.group_id == group_id, which
+def _delete(tx: Tx, *which: ColumnElement[Any]) -> list[Gone]:
+    statement = (
+        delete(membership)
+        .where(membership.c.tenant_id == tx.tenant, *which)
+        .returning(membership.c.group_id, membership.c.person_id, membership.c.kind)
     )
-    return tx.conn.execute(statement).rowcount
+    return [Gone(*row) for row in tx.conn.execute(statement)]

@@ -23,9 +23,32 @@ def standing(read: Read, kind: str, now: datetime) -> int:
     return int(read.conn.execute(select(func.count()).where(mine)).scalar_one())
 
 
+def claimed(read: Read, kind: str, key: str) -> bool:
+    """Tell whether (kind, key) was claimed and is not yet forgotten."""
+    mine = (once.c.tenant_id == read.tenant) & (once.c.kind == kind) & (once.c.key == key)
+    return read.conn.execute(select(once.c.key).where(mine)).first() is not None
+
+
+def last_to_expire(read: Read, kind: str) -> datetime | None:
+    """Return when the last claim of a kind expires, or did."""
+    mine = (once.c.tenant_id == read.tenant) & (once.c.kind == kind)
+    last: datetime | None = read.conn.execute(
+        select(func.max(once.c.expires_at)).where(mine)
+    ).scalar()
+    return last
+
+
 def forget(tx: Tx, kind: str) -> None:
     """Drop all claims of a kind."""
     tx.conn.execute(delete(once).where(once.c.tenant_id == tx.tenant, once.c.kind == kind))
+
+
+def forget_under(tx: Tx, kind: str) -> None:
+    """Drop all claims of a kind, and of kinds `kind:...` below it."""
+    below = once.c.kind.startswith(kind + ":", autoescape=True)
+    tx.conn.execute(
+        delete(once).where(once.c.tenant_id == tx.tenant, (once.c.kind == kind) | below)
+    )
 
 
 def forget_expired(system: System, now: datetime) -> int:

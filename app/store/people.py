@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from app.kernel.errors import Conflict
@@ -22,9 +33,12 @@ from scim.text import fold
 
 COLUMNS = [person.c[name] for name in (
     "id", "user_name", "display_name", "given_name", "family_name", "email", "email_verified",
-    "locale", "active", "deleted_at", "version", "sources",
+    "locale", "active", "deleted_at", "blocked_at", "cut_at", "version", "sources",
 )]  # fmt: skip
 """What makes a Person of a row; other queries join them in."""
+
+MAY_ENTER = and_(person.c.active, person.c.deleted_at.is_(None), person.c.blocked_at.is_(None))
+"""Whether sign-in and launch are open to a person; `Person.may_enter` in SQL."""
 
 _AT_ONCE = 500
 _OF_TENANT = select(*COLUMNS).where(person.c.tenant_id == bindparam("tenant"))
@@ -35,6 +49,12 @@ _BY_USER_NAME = _OF_TENANT.where(
 _NEW = insert(person)
 _SAVED = update(person).where(
     person.c.tenant_id == bindparam("of"), person.c.id == bindparam("key")
+)
+
+_CUT = (
+    update(person)
+    .where(person.c.tenant_id == bindparam("of"), person.c.id == bindparam("key"))
+    .values(cut_at=bindparam("cut_at"))
 )
 
 
@@ -139,6 +159,11 @@ def save(tx: Tx, someone: Person, now: datetime) -> None:
     row = _row(someone) | {"updated_at": now, "version": someone.version + 1}
     with _unique():
         tx.conn.execute(_SAVED, row | {"of": tx.tenant, "key": someone.id})
+
+
+def cut(tx: Tx, person_id: str, now: datetime) -> None:
+    """Note when a person's access ended: what was begun before it leads nowhere."""
+    tx.conn.execute(_CUT, {"of": tx.tenant, "key": person_id, "cut_at": now})
 
 
 @contextmanager
@@ -271,5 +296,7 @@ def _row(someone: Person) -> dict[str, Any]:
         "locale": someone.locale,
         "active": someone.active,
         "deleted_at": someone.deleted_at,
+        "blocked_at": someone.blocked_at,
+        "cut_at": someone.cut_at,
         "sources": someone.sources or {},
     }

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, or_, select, update
 
 from app.kernel.tenant import OPERATOR, Tenant, TenantId
 from app.store.db import Read, System
-from app.store.sql import insert_once
-from app.store.tables.lti import deployment, launch, registration
+from app.store.sql import cut, insert_once
+from app.store.tables.lti import deployment, registration
 from app.store.tables.tenants import tenant
 from lti.registration import Registration
 
@@ -90,19 +90,21 @@ def listed(system: System, tenant_id: TenantId | None = None) -> list[Platform]:
     return [_platform(row) for row in system.conn.execute(statement)]
 
 
-def enable(system: System, registration_id: str, now: datetime, *, enabled: bool) -> None:
-    """Switch a platform on or off: one row, read at every request of its launches.
+def enable(system: System, registration_id: str, now: datetime, *, enabled: bool) -> bool:
+    """Switch a platform on or off: one row, read at every request; False when it was so already.
 
-    On again, the launches from before are ended for good: who was cut off opens the link anew.
+    Off, its epoch ends: who was cut off opens the link anew, once it is on again.
     """
     mine = (registration.c.id == registration_id) & (registration.c.enabled != enabled)
-    switched = system.conn.execute(
-        update(registration).where(mine).values(enabled=enabled)
-    ).rowcount
-    if enabled and switched:
-        cut_off = (launch.c.registration_id == registration_id) & launch.c.ended_at.is_(None)
-        ended = {"ended_at": now, "ended_by": "platform.disabled"}
-        system.conn.execute(update(launch).where(cut_off).values(**ended))
+    to = {"enabled": True} if enabled else cut(registration, now)
+    return system.conn.execute(update(registration).where(mine).values(**to)).rowcount == 1
+
+
+def led_into(system: System, registration_id: str) -> list[TenantId]:
+    """Return the tenants that a platform's approved deployments lead into."""
+    mine = (deployment.c.registration_id == registration_id) & deployment.c.tenant_id.is_not(None)
+    found = select(deployment.c.tenant_id).where(mine).distinct().order_by(deployment.c.tenant_id)
+    return [TenantId(one) for one in system.conn.execute(found).scalars()]
 
 
 def deployed(system: System, registration_id: str, deployment_id: str) -> Deployed | None:
@@ -150,8 +152,11 @@ def approve(
     ))  # fmt: skip
 
 
-def open_for(read: Read, registration_id: str, deployment_row: str) -> bool:
-    """Tell whether tenant, registration and deployment are all enabled at this moment."""
+def open_for(read: Read, registration_id: str, deployment_row: str, begun_at: datetime) -> bool:
+    """Tell whether tenant, registration and deployment are all enabled at this moment.
+
+    For a login that was begun at `begun_at`: not if one of them was switched off since.
+    """
     found = read.conn.execute(
         select(deployment.c.id)
         .join(registration, registration.c.id == deployment.c.registration_id)
@@ -163,6 +168,8 @@ def open_for(read: Read, registration_id: str, deployment_row: str) -> bool:
             registration.c.id == registration_id,
             registration.c.enabled,
             tenant.c.enabled,
+            or_(registration.c.cut_at.is_(None), registration.c.cut_at <= begun_at),
+            or_(tenant.c.cut_at.is_(None), tenant.c.cut_at <= begun_at),
         )
     ).first()
     return found is not None

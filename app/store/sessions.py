@@ -1,11 +1,15 @@
-"""Signed-in sessions, and the one revocation that ends a person's sessions and launches."""
+"""Signed-in sessions: rows that are read at every request, with all that they rest on.
+
+A session bears the epochs of its tenant and connection as they were; once one of these was switched
+off, its epoch is another, and what came before is over for good without a row being written.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from app.kernel import credential
 from app.kernel.credential import Credential
@@ -15,7 +19,6 @@ from app.store import people
 from app.store.db import Read, Tx
 from app.store.sql import held
 from app.store.tables.access import connection, session
-from app.store.tables.lti import launch
 from app.store.tables.people import identity, person
 from app.store.tables.tenants import tenant
 
@@ -38,17 +41,71 @@ class Session:
     """It was last seen more than a minute ago."""
 
 
+_NEW = insert(session).values(
+    tenant_epoch=select(tenant.c.epoch).where(tenant.c.id == bindparam("of")).scalar_subquery(),
+    connection_epoch=func.coalesce(
+        select(connection.c.epoch)
+        .where(connection.c.tenant_id == bindparam("of"), connection.c.id == bindparam("by"))
+        .scalar_subquery(),
+        0,
+    ),
+)
+RESTS_ON = session.join(tenant, tenant.c.id == session.c.tenant_id).outerjoin(
+    connection,
+    (connection.c.tenant_id == session.c.tenant_id) & (connection.c.id == session.c.connection_id),
+)
+"""Sessions with their tenant and connection."""
+
+_OF_THIS_EPOCH = and_(
+    session.c.ended_at.is_(None),
+    session.c.tenant_epoch == tenant.c.epoch,
+    or_(session.c.connection_id.is_(None), session.c.connection_epoch == connection.c.epoch),
+)
+STANDS = and_(
+    _OF_THIS_EPOCH, tenant.c.enabled, or_(session.c.connection_id.is_(None), connection.c.enabled)
+)
+"""Whether a session, joined with its tenant and connection, is neither over nor cut off."""
+
+_STANDING = (
+    select(
+        session.c.digest, session.c.person_id, session.c.via, session.c.identity_id,
+        session.c.connection_id, session.c.created_at, session.c.seen_at, session.c.sealed_id_token,
+        tenant.c.slug, tenant.c.name.label("tenant_name"), tenant.c.home_page, *people.COLUMNS[1:],
+    )
+    .select_from(RESTS_ON.join(
+        person, (person.c.tenant_id == session.c.tenant_id) & (person.c.id == session.c.person_id)
+    ))
+    .where(
+        session.c.tenant_id == bindparam("tenant"),
+        session.c.id == bindparam("id"),
+        session.c.expires_at > bindparam("now"),
+        STANDS,
+        people.MAY_ENTER,
+    )
+)  # fmt: skip
+_COUNTED = (
+    select(func.count())
+    .select_from(RESTS_ON)
+    .where(
+        session.c.tenant_id == bindparam("tenant"),
+        session.c.expires_at > bindparam("now"),
+        _OF_THIS_EPOCH,
+    )
+)
+
+
 def add(
     tx: Tx, session_id: str, person_id: str, secret: bytes, via: str, now: datetime, expires_at: datetime,
     *, identity_id: str | None = None, connection_id: str | None = None,
     idp_session: str | None = None, sealed_id_token: str | None = None,
 ) -> None:  # fmt: skip
     """Insert a signed-in session (via oidc, saml or local)."""
-    tx.conn.execute(insert(session).values(
-        tenant_id=tx.tenant, id=session_id, person_id=person_id, identity_id=identity_id,
-        connection_id=connection_id, via=via, digest=credential.digest(secret), idp_session=idp_session,
-        sealed_id_token=sealed_id_token, created_at=now, expires_at=expires_at, seen_at=now,
-    ))  # fmt: skip
+    tx.conn.execute(_NEW, {
+        "tenant_id": tx.tenant, "id": session_id, "person_id": person_id, "identity_id": identity_id,
+        "connection_id": connection_id, "via": via, "digest": credential.digest(secret),
+        "idp_session": idp_session, "sealed_id_token": sealed_id_token, "created_at": now,
+        "expires_at": expires_at, "seen_at": now, "of": tx.tenant, "by": connection_id,
+    })  # fmt: skip
 
 
 def standing(read: Read, presented: Credential, now: datetime) -> Session | None:
@@ -57,32 +114,10 @@ def standing(read: Read, presented: Credential, now: datetime) -> Session | None
     That is: the session itself, the person, the tenant, and the connection it came by. Inside a
     write transaction the person's row is locked, so that a cut-off comes wholly before or after.
     """
-    statement = (
-        select(
-            session.c.digest, session.c.person_id, session.c.via, session.c.identity_id,
-            session.c.connection_id, session.c.created_at, session.c.seen_at, session.c.sealed_id_token,
-            tenant.c.slug, tenant.c.name.label("tenant_name"), tenant.c.home_page, *people.COLUMNS[1:],
-        )
-        .join(person, (person.c.tenant_id == session.c.tenant_id) & (person.c.id == session.c.person_id))
-        .join(tenant, tenant.c.id == session.c.tenant_id)
-        .outerjoin(
-            connection,
-            (connection.c.tenant_id == session.c.tenant_id) & (connection.c.id == session.c.connection_id),
-        )
-        .where(
-            session.c.tenant_id == read.tenant,
-            session.c.id == presented.id,
-            session.c.ended_at.is_(None),
-            session.c.expires_at > now,
-            person.c.active,
-            person.c.deleted_at.is_(None),
-            tenant.c.enabled,
-            or_(session.c.connection_id.is_(None), connection.c.enabled),
-        )
-    )  # fmt: skip
+    statement, asked = _STANDING, {"tenant": read.tenant, "id": presented.id, "now": now}
     if isinstance(read, Tx):
         statement = held(read.conn, statement, person)
-    row = read.conn.execute(statement).first()
+    row = read.conn.execute(statement, asked).first()
     if row is None or not credential.matches(presented, row.digest):
         return None
     return Session(
@@ -104,6 +139,22 @@ def end(tx: Tx, session_id: str, by: str, now: datetime) -> bool:
     mine = (
         (session.c.tenant_id == tx.tenant)
         & (session.c.id == session_id)
+        & session.c.ended_at.is_(None)
+    )
+    return (
+        tx.conn.execute(update(session).where(mine).values(ended_at=now, ended_by=by)).rowcount == 1
+    )
+
+
+def end_presented(tx: Tx, presented: Credential, by: str, now: datetime) -> bool:
+    """End the session that a cookie proves to be its browser's; False when there is none.
+
+    The person is not held: two sign-ins that end each other's old sessions would wait for each other.
+    """
+    mine = (
+        (session.c.tenant_id == tx.tenant)
+        & (session.c.id == presented.id)
+        & (session.c.digest == presented.digest)
         & session.c.ended_at.is_(None)
     )
     return (
@@ -138,15 +189,20 @@ def end_by_provider(
 
 
 def end_all(tx: Tx, person_id: str, by: str, now: datetime) -> int:
-    """End every session and launch of a person; returns how many. Ended ones never revive."""
-    ended = 0
-    for table in (session, launch):
-        mine = (
-            (table.c.tenant_id == tx.tenant)
-            & (table.c.person_id == person_id)
-            & table.c.ended_at.is_(None)
-        )
-        ended += tx.conn.execute(
-            update(table).where(mine).values(ended_at=now, ended_by=by)
-        ).rowcount
-    return ended
+    """End every session of a person; returns how many stood. Ended ones never revive."""
+    mine = (
+        (session.c.tenant_id == tx.tenant)
+        & (session.c.person_id == person_id)
+        & session.c.ended_at.is_(None)
+        & (session.c.expires_at > now)
+    )
+    ended = update(session).where(mine).values(ended_at=now, ended_by=by)
+    return tx.conn.execute(ended).rowcount
+
+
+def count(read: Read, now: datetime, connection_id: str | None = None) -> int:
+    """Count the sessions that have not ended: the tenant's, or those that came by a connection."""
+    statement, asked = _COUNTED, {"tenant": read.tenant, "now": now}
+    if connection_id is not None:
+        statement = statement.where(session.c.connection_id == connection_id)
+    return int(read.conn.execute(statement, asked).scalar_one())

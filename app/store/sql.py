@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -102,6 +104,11 @@ def one_of(
     return column == any_(array)
 
 
+def cut(table: Table, now: datetime) -> dict[str, Any]:
+    """What switching off sets in a row that others rest on: its epoch ends."""
+    return {"enabled": False, "epoch": table.c.epoch + 1, "cut_at": now}
+
+
 def locked(conn: Connection, statement: Select[Any]) -> Select[Any]:
     """Lock the rows read; SQLite's one writer needs no row lock."""
     return statement if conn.dialect.name == "sqlite" else statement.with_for_update()
@@ -139,6 +146,27 @@ def exclusive(conn: Connection, *key: str) -> None:
     if conn.dialect.name != "sqlite":
         take = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
         conn.execute(take, {"key": "\x1f".join(key)})
+
+
+def alone(conn: Connection, table: Table) -> None:
+    """Let nobody else write to a table until the transaction ends; SQLite has one writer anyhow."""
+    if conn.dialect.name != "sqlite":
+        conn.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
+
+
+def in_commit_order(conn: Connection, txid: Column[int], seq: Column[int]) -> list[Column[int]]:
+    """What rows are sorted by; SQLite's are in order by `seq`, and need no sorting then."""
+    return [seq] if conn.dialect.name == "sqlite" else [txid, seq]
+
+
+def go_on_counting(conn: Connection, column: Column[int]) -> None:
+    """Let the next number drawn for a column be above those that were written into it."""
+    if conn.dialect.name == "sqlite":
+        return  # the next is always one above the greatest
+    highest = conn.execute(select(func.max(column))).scalar_one()
+    if highest is not None:
+        sequence = func.pg_get_serial_sequence(column.table.name, column.name)
+        conn.execute(select(func.setval(sequence, highest)))
 
 
 class position(FunctionElement[int]):  # noqa: N801 - reads as the function that it is

@@ -9,9 +9,7 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from app.kernel.tenant import Tenant, TenantId
 from app.store.db import Read, System
-from app.store.sql import upsert
-from app.store.tables.access import session
-from app.store.tables.lti import launch
+from app.store.sql import cut, upsert
 from app.store.tables.tenants import domain, tenant
 
 _COLUMNS = [tenant.c.id, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page]
@@ -62,18 +60,14 @@ def add(system: System, new: Tenant, now: datetime) -> None:
     )
 
 
-def enable(system: System, tenant_id: TenantId, now: datetime, *, enabled: bool) -> None:
-    """Switch a tenant on or off: one row, read at every request.
+def enable(system: System, tenant_id: TenantId, now: datetime, *, enabled: bool) -> bool:
+    """Switch a tenant on or off: one row, read at every request; False when it was so already.
 
-    On again, the sessions and launches from before are ended for good.
+    Off, its epoch ends: no session or launch from before ever stands again.
     """
     mine = (tenant.c.id == tenant_id) & (tenant.c.enabled != enabled)
-    switched = system.conn.execute(update(tenant).where(mine).values(enabled=enabled)).rowcount
-    if enabled and switched:
-        for table in (session, launch):
-            cut_off = (table.c.tenant_id == tenant_id) & table.c.ended_at.is_(None)
-            ended = {"ended_at": now, "ended_by": "tenant.disabled"}
-            system.conn.execute(update(table).where(cut_off).values(**ended))
+    to = {"enabled": True} if enabled else cut(tenant, now)
+    return system.conn.execute(update(tenant).where(mine).values(**to)).rowcount == 1
 
 
 def verify_domain(

@@ -15,6 +15,7 @@ from app.flows import platforms as tools
 from app.kernel.credential import Credential
 from app.kernel.errors import NotFound
 from app.store import audit, connections, console, destinations, people, platforms
+from app.store import guard as guarded
 from app.store.sessions import Session
 from app.web import admin_outbox, guard, here
 
@@ -26,10 +27,12 @@ _LONGEST_SEARCH = 100
 _SECTIONS = {
     "/admin": "Overview",
     "/admin/people": "People",
+    "/admin/departures": "Departures",
     "/admin/platforms": "Platforms",
     "/admin/connections": "Sign-in",
     "/admin/outbox": "Deliveries",
     "/admin/destinations": "Record stores",
+    "/admin/log": "Audit log",
 }
 
 
@@ -58,8 +61,10 @@ def frame() -> dict[str, Any]:
         {"href": href, "label": label, "here": href == here_now}
         for href, label in _SECTIONS.items()
     ]
+    with here.deps().db.read(session.tenant.id) as read:
+        held = guarded.listed(read, statuses=["open"])
     return {
-        "tenant": session.tenant, "person": session.person, "nav": nav,
+        "held": held, "tenant": session.tenant, "person": session.person, "nav": nav,
         "csrf": csrf, "sign_out_csrf": csrf, "done": request.args.get("done", type=int),
     }  # fmt: skip
 
@@ -106,8 +111,22 @@ def person_page(person_id: UUID) -> str:
 @blueprint.post("/people/<uuid:person_id>/end-sessions")
 def end_sessions(person_id: UUID) -> AnyResponse:
     """End all sessions and launches of one person."""
-    ended = acts.end_sessions(here.deps(), _presented(), str(person_id))
+    ended = acts.end_sessions(here.deps(), presented(), str(person_id))
     return redirect(f"/admin/people/{person_id}?done={ended}", 303)
+
+
+@blueprint.post("/people/<uuid:person_id>/keep-out")
+def keep_out(person_id: UUID) -> AnyResponse:
+    """Cut one person off and keep them out."""
+    ended = acts.block(here.deps(), presented(), str(person_id))
+    return redirect(f"/admin/people/{person_id}?done={ended}", 303)
+
+
+@blueprint.post("/people/<uuid:person_id>/let-in")
+def let_in(person_id: UUID) -> AnyResponse:
+    """Let one person in again."""
+    acts.unblock(here.deps(), presented(), str(person_id))
+    return redirect(f"/admin/people/{person_id}", 303)
 
 
 @blueprint.get("/platforms")
@@ -128,14 +147,14 @@ def platforms_page() -> str:
 @blueprint.post("/platforms/<uuid:registration_id>/deployments/<uuid:row_id>/approve")
 def approve(registration_id: UUID, row_id: UUID) -> AnyResponse:
     """Let a waiting deployment in."""
-    acts.approve_deployment(here.deps(), _presented(), str(registration_id), str(row_id))
+    acts.approve_deployment(here.deps(), presented(), str(registration_id), str(row_id))
     return redirect("/admin/platforms", 303)
 
 
 @blueprint.post("/platforms/<uuid:registration_id>/<any(enable, disable):what>")
 def switch_platform(registration_id: UUID, what: str) -> AnyResponse:
     """Switch a platform on or off."""
-    acts.enable_platform(here.deps(), _presented(), str(registration_id), enabled=what == "enable")
+    acts.enable_platform(here.deps(), presented(), str(registration_id), enabled=what == "enable")
     return redirect("/admin/platforms", 303)
 
 
@@ -152,10 +171,10 @@ def connections_page() -> str:
 @blueprint.post("/connections/<uuid:connection_id>/<any(enable, disable):what>")
 def switch_connection(connection_id: UUID, what: str) -> AnyResponse:
     """Switch a connection on or off."""
-    acts.enable_connection(here.deps(), _presented(), str(connection_id), enabled=what == "enable")
+    acts.enable_connection(here.deps(), presented(), str(connection_id), enabled=what == "enable")
     return redirect("/admin/connections", 303)
 
 
-def _presented() -> Credential:
-    # The guard has found the session by it.
+def presented() -> Credential:
+    """Return the credential by which the guard has found this request's session."""
     return cast(Credential, guard.presented_session())

@@ -14,10 +14,13 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 @blueprint.get("/me")
 def me() -> Response:
-    """Tell whose session this browser holds; 401 once it is gone.
+    """Tell whose session this browser holds, or whose token came; 401 once it is gone.
 
     `?launch=ID` asks for that launch. Otherwise the signed-in session answers, else the newest launch.
     """
+    if "Authorization" in request.headers:
+        person, tenant = guard.token_of_person()
+        return _who(person, tenant, None)
     asked = request.args.get("launch")
     session = guard.session() if asked is None else None
     if session is not None:
@@ -31,7 +34,7 @@ def me() -> Response:
     return _who(launch.person, launch.tenant, "lti")
 
 
-def _who(person: Person, tenant: Tenant, via: str) -> Response:
+def _who(person: Person, tenant: Tenant, via: str | None) -> Response:
     return jsonify(
         person={
             "id": person.id,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from flask import g, request
 from werkzeug.wrappers import Response
 
 from app.kernel import credential
-from app.kernel.errors import Refused, Unauthenticated
-from app.kernel.tenant import TenantId
+from app.kernel.errors import Refused, Unauthenticated, Unavailable
+from app.kernel.person import Person
+from app.kernel.tenant import Tenant, TenantId
 from app.store import launches, people, sessions, tokens
 from app.store.launches import Launch
 from app.store.sessions import Session
@@ -41,10 +43,22 @@ def _token(kind: str, presented: credential.Credential | None) -> Token:
     if token is None:
         raise Unauthenticated("The token is unknown, expired or revoked.")
     if token.stale:
-        with deps.db.tx(presented.tenant) as tx:
+        # Who reads is answered also while the database can't be written to.
+        with suppress(Unavailable), deps.db.tx(presented.tenant) as tx:
             tokens.touch(tx, token.id, now)
     here.note(tenant=token.tenant.id, token=token.id)
     return token
+
+
+def token_of_person() -> tuple[Person, Tenant]:
+    """Return whose api token came with the request; raises Unauthenticated."""
+    token = bearer("api")
+    with here.deps().db.read(token.tenant.id) as read:
+        someone = people.get(read, token.person_id) if token.person_id else None
+    if someone is None or not someone.may_enter:
+        raise Unauthenticated("The token is unknown, expired or revoked.")
+    here.note(person=someone.id)
+    return someone, token.tenant
 
 
 def session_cookie_name() -> str:
@@ -68,7 +82,7 @@ def session() -> Session | None:
         found = sessions.standing(read, presented, now)
     if found is not None:
         if found.stale:
-            with deps.db.tx(presented.tenant) as tx:
+            with suppress(Unavailable), deps.db.tx(presented.tenant) as tx:
                 sessions.touch(tx, found.id, now)
         here.note(tenant=found.tenant.id, person=found.person.id)
     return found

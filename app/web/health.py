@@ -7,8 +7,8 @@ import hmac
 from flask import Flask, Response, jsonify, request
 
 from app.kernel.errors import Refused, Unavailable
-from app.store import outbox
-from app.store.migrate import SchemaBehind, require_current
+from app.store import guard, outbox
+from app.store.migrate import SchemaAhead, SchemaUnfit, require_current
 from app.web import here, metrics
 
 
@@ -25,11 +25,12 @@ def alive() -> Response:
 
 
 def ready() -> Response:
-    """The database answers and has the tables that this version needs."""
+    """The database answers and has tables that this version can work on."""
     try:
         require_current(here.deps().db)
-    except SchemaBehind as error:
-        raise Unavailable(str(error), code="schema_behind") from error
+    except SchemaUnfit as error:
+        code = "schema_ahead" if isinstance(error, SchemaAhead) else "schema_behind"
+        raise Unavailable(str(error), code=code) from error
     return jsonify(status="ready")
 
 
@@ -45,5 +46,5 @@ def exposed() -> Response:
     if not allowed:
         raise Refused("Metrics need the bearer token of OSTIARY_METRICS_TOKEN.")
     with here.deps().db.system() as system:
-        body, kind = metrics.exposition(outbox.counts(system))
+        body, kind = metrics.exposition(outbox.counts(system), guard.open_holds(system))
     return Response(body, content_type=kind)

@@ -6,6 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.flows import local
+from app.flows.tries import Visit
 from app.kernel.errors import Refused, Throttled
 from app.web import guard, here
 from sso.state import local_path
@@ -25,10 +26,11 @@ def sign_in() -> AnyResponse:
     form = request.form
     guard.check_csrf(guard.browser())
     wanted = form.get("return_to")
+    visit = Visit(guard.browser(), request.remote_addr, guard.presented_session())
     try:
         entered = local.sign_in(
             here.deps(), form.get("organization", ""), form.get("email", ""), form.get("password", ""),
-            local_path(wanted, "") or None, guard.presented_session(),
+            local_path(wanted, "") or None, visit,
         )  # fmt: skip
     except (Refused, Throttled) as error:
         here.note(error=error.wire_code)

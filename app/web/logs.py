@@ -7,6 +7,9 @@ import re
 import secrets
 import sys
 import time
+from contextlib import suppress
+from functools import partial
+from typing import TextIO
 
 import structlog
 from flask import Flask, Response, g, request
@@ -18,6 +21,23 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+class _Lines(structlog.WriteLogger):
+    """Writes each line whole, since several processes share the stream, and none is worth a request.
+
+    Where the log lies on a disk that is full, what was answered stands all the same.
+    """
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
+def _lines(stream: TextIO, *_: object) -> _Lines:
+    return _Lines(stream)
 
 
 def configure(level: str) -> None:
@@ -34,7 +54,7 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=partial(_lines, sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -65,7 +85,8 @@ def install(app: Flask) -> None:
         took = time.monotonic() - g.started
         response.headers["X-Request-Id"] = g.request_id
         route = str(request.url_rule) if request.url_rule else "unmatched"
-        metrics.observe(request.method, route, response.status_code, took)
+        with suppress(OSError):  # its files may lie on a full disk
+            metrics.observe(request.method, route, response.status_code, took)
         log.info(
             "request", request_id=g.request_id, method=request.method, route=route,
             status=response.status_code, ms=round(took * 1000, 1), client=request.remote_addr,

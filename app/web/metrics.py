@@ -25,7 +25,7 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     SECONDS.labels(route).observe(seconds)
 
 
-def exposition(waiting: dict[str, int]) -> tuple[bytes, str]:
+def exposition(waiting: dict[str, int], held: int) -> tuple[bytes, str]:
     """Render all processes' counters and the outbox gauges; returns (body, content type)."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
@@ -36,5 +36,10 @@ def exposition(waiting: dict[str, int]) -> tuple[bytes, str]:
     lines = ["# HELP ostiary_outbox Deliveries by status.", "# TYPE ostiary_outbox gauge"]
     lines += [
         f'ostiary_outbox{{status="{status}"}} {count}' for status, count in sorted(waiting.items())
+    ]
+    lines += [
+        "# HELP ostiary_holds Mass departures that wait for an administrator's decision.",
+        "# TYPE ostiary_holds gauge",
+        f"ostiary_holds {held}",
     ]
     return body + "\n".join(lines).encode() + b"\n", CONTENT_TYPE_LATEST

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, abort, request
 
-from app.flows import provision
+from app.flows import provision, throttle
 from app.flows.provision_act import Client
 from app.flows.provision_view import Shown, base_url
 from app.web import guard, here
@@ -137,7 +137,8 @@ def schemas(name: str | None = None) -> Response:
 
 
 def _client(*, write: bool = False) -> Client:
-    token = guard.bearer("scim")
+    token, deps = guard.bearer("scim"), here.deps()
+    throttle.spend(deps, token.tenant.id, "scim", deps.settings.scim_rate)
     if write and token.scope != "write":
         raise Forbidden("This token may read only.")
     return Client(token.tenant.id, token.client)

@@ -145,6 +145,7 @@ def upgrade() -> None:
         sa.Column("hold_id", STR, nullable=True),
         sa.Column("settled_at", TIME, nullable=True),
         sa.Column("restored_at", TIME, nullable=True),
+        sa.Column("failed", STR, nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "person_id"],
             ["person.tenant_id", "person.id"],
@@ -157,14 +158,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_departure")),
     )
     op.create_index("ix_departure_client", "departure", ["tenant_id", "client", "at"], unique=False)
-    op.create_index(
-        "ix_departure_due",
-        "departure",
-        ["at"],
-        unique=False,
-        sqlite_where=sa.text("settled_at IS NULL AND restored_at IS NULL"),
-        postgresql_where=sa.text("settled_at IS NULL AND restored_at IS NULL"),
-    )
     op.create_index("ix_departure_hold", "departure", ["tenant_id", "hold_id", "at"], unique=False)
     op.add_column("audit", sa.Column("n", sa.BigInteger(), nullable=True))
     op.add_column("audit", sa.Column("mac", STR, nullable=True))
@@ -172,6 +165,7 @@ def upgrade() -> None:
     op.add_column(
         "connection", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False)
     )
+    op.add_column("connection", sa.Column("cut_at", TIME, nullable=True))
     op.add_column(
         "delivery",
         sa.Column("newest_only", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -209,9 +203,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.add_column("person", sa.Column("cut_at", TIME, nullable=True))
+    op.add_column("person", sa.Column("blocked_at", TIME, nullable=True))
     op.add_column(
         "registration", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False)
     )
+    op.add_column("registration", sa.Column("cut_at", TIME, nullable=True))
     op.add_column("scim_resource", sa.Column("client", STR, nullable=True))
     op.add_column(
         "session", sa.Column("tenant_epoch", sa.Integer(), server_default="0", nullable=False)
@@ -228,6 +224,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.add_column("tenant", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("tenant", sa.Column("cut_at", TIME, nullable=True))
     op.add_column("token", sa.Column("person_id", STR, nullable=True))
     op.create_index("ix_token_person", "token", ["tenant_id", "person_id"], unique=False)
     for fill in (LANES, NEWEST_ONLY, CLIENTS, TALLY):

@@ -9,20 +9,23 @@ from dataclasses import replace
 import pytest
 
 from app.flows import connections, deliver, local, platforms, tenancy
+from app.flows.provision_act import Client
 from app.kernel.delivery import Outcome
 from app.kernel.person import Person
 from app.store import audit, outbox, people
+from app.store import guard as guarded
 from app.store import platforms as stored_platforms
 from app.store.dispatch import Sent
 from app.store.outbox import Fact
 from lti.registration import Registration
 from tests.flows.test_local import EMAIL, PASSWORD, sign_in
 from tests.flows.test_signin import provisioned, who
+from tests.provisioning import Desk, off
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 PAGES = [
     "", "/people", "/people?q=ada", "/platforms", "/connections", "/outbox", "/outbox?show=all",
-    "/destinations",
+    "/destinations", "/departures", "/log", "/log?before=1",
 ]  # fmt: skip
 
 
@@ -121,18 +124,32 @@ def test_who_is_no_administrator_is_refused(deps, gateway, tenant, page):
 
 
 @pytest.fixture
-def forms(deps, platform, dead, administrator):
+def forms(deps, tenant, platform, dead, administrator):
+    ben, hold = provisioned(deps, tenant, user_name="ben"), held(deps, tenant)
     connection = connections.add_oidc(
         deps, "acme", issuer="https://idp.example", client_id="a", client_secret="b"
     ).id
     waiting = deployments(deps, platform)["second"].id
     return {
         f"/people/{administrator.id}/end-sessions": {},
+        f"/people/{ben.id}/keep-out": {},
+        f"/people/{ben.id}/let-in": {},
+        f"/departures/{hold}/approve": {},
+        f"/departures/{hold}/restore": {},
         f"/connections/{connection}/disable": {},
         f"/platforms/{platform}/disable": {},
         f"/platforms/{platform}/deployments/{waiting}/approve": {},
         "/outbox/replay": {"id": dead},
     }
+
+
+def held(deps, tenant, client="default"):
+    """A hold over eight people whom a client made leave."""
+    desk = Desk(deps, Client(tenant.id, client))
+    for number in range(8):
+        desk.patch(desk.create(userName=f"{client}{number}")["id"], off())
+    with deps.db.read(tenant.id) as read:
+        return guarded.listed(read)[0].id
 
 
 def everything(deps, tenant, platform):
@@ -142,6 +159,9 @@ def everything(deps, tenant, platform):
         log = [row["action"] for row in audit.about(read, platform)]
     with deps.db.system() as system:
         on = stored_platforms.by_id(system, platform).enabled
+    with deps.db.read(tenant.id) as read:
+        log += [one.status for one in guarded.listed(read)]
+        log += [one.id for one in people.listed(read, 100) if one.blocked_at is not None]
     return [row["status"] for row in rows], sorted(log), on, deployments(deps, platform)
 
 
@@ -238,7 +258,7 @@ def test_an_administrator_ends_all_sessions_of_a_person_their_own_too(
     sign_in(browser, email="second@acme.example")
     answer = post(console, f"/people/{second.id}/end-sessions")
     assert answer.location == f"/admin/people/{second.id}?done=1"
-    assert "1 session or launch ended." in console.get(answer.location).text
+    assert "1 ended: sessions, launches and tokens." in console.get(answer.location).text
     assert who(browser) == 401
     assert post(console, f"/people/{administrator.id}/end-sessions").status_code == 303
     assert console.get("/admin").status_code == 401
@@ -365,3 +385,61 @@ def test_a_person_without_any_name_has_a_page(console, deps, tenant):
     with deps.db.tx(tenant.id) as tx:
         people.add(tx, someone, deps.clock())
     assert console.get(f"/admin/people/{someone.id}").status_code == 200
+
+
+def test_every_page_tells_of_people_held_back_and_one_click_brings_them_back(console, deps, tenant):
+    hold = held(deps, tenant, "okta")
+    for page in ("", "/people", "/outbox"):
+        shown = console.get(f"/admin{page}").text
+        assert 'role="alert"' in shown
+        assert f"/admin/departures/{hold}" in shown
+    page = console.get(f"/admin/departures/{hold}").text
+    assert "made 8 people leave" in page
+    assert page.count(">gone<") == 8
+    assert post(console, f"/departures/{hold}/restore").status_code == 303
+    page = console.get(f"/admin/departures/{hold}").text
+    assert page.count(">back<") == 8
+    assert "8 of 8 departures are undone" in page
+    assert 'role="alert"' not in console.get("/admin").text
+    again = post(console, f"/departures/{hold}/approve")
+    assert (again.status_code, "decided already" in again.text) == (409, True)
+
+
+def test_departures_are_let_happen_for_the_next_hour_too(console, deps, tenant):
+    hold = held(deps, tenant)
+    assert post(console, f"/departures/{hold}/approve", and_next_hour="1").status_code == 303
+    assert "Approved" in console.get(f"/admin/departures/{hold}").text
+    desk = Desk(deps, Client(tenant.id, "default"))
+    for number in range(8):
+        desk.patch(desk.create(userName=f"more{number}")["id"], off())
+    with deps.db.read(tenant.id) as read:
+        assert guarded.listed(read, statuses=["open"]) == []
+
+
+def test_a_hold_of_another_tenant_is_not_there(console, theirs, deps, tenant):
+    hold = held(deps, tenant)
+    assert theirs.get(f"/admin/departures/{hold}").status_code == 404
+    assert post(theirs, f"/departures/{hold}/restore").status_code == 404
+    assert 'role="alert"' not in theirs.get("/admin").text
+
+
+def test_a_person_is_kept_out_and_let_in_again(console, deps, tenant, administrator):
+    ben = provisioned(deps, tenant, user_name="ben")
+    assert post(console, f"/people/{ben.id}/keep-out").status_code == 303
+    assert "kept out" in console.get(f"/admin/people/{ben.id}").text
+    assert post(console, f"/people/{ben.id}/let-in").status_code == 303
+    assert "kept out" not in console.get("/admin/people").text
+    itself = post(console, f"/people/{administrator.id}/keep-out")
+    assert (itself.status_code, "yourself" in itself.text) == (400, True)
+
+
+def test_the_log_shows_who_did_what_page_by_page(console, deps, tenant):
+    for _ in range(120):
+        with deps.db.tx(tenant.id) as tx:
+            audit.record(tx, deps.ids.new(), deps.clock(), "operator", "tried", "x", count=3)
+    first = console.get("/admin/log").text
+    older = re.search(r'href="/admin/log\?before=(\d+)"', first)
+    assert first.count('data-label="No."') == 100
+    second = console.get(f"/admin/log?before={older[1]}").text
+    assert "administrator.created" in second
+    assert "count: 3" in first

@@ -38,7 +38,9 @@ def test_deactivation_ends_sessions_and_launches_before_it_answers(desk, deps, t
     assert not standing(deps, mine.presented)
     assert not launched(deps, tenant, launch)
     assert standing(deps, other.presented)
-    assert desk.log(ada)[0] == ("person.deactivated", {"request": "PATCH", "ended": 2})
+    assert desk.log(ada)[0] == ("person.deactivated", {
+        "by": "scim PATCH", "ended": 2, "sessions": 1, "launches": 1, "tokens": 0, "took_ms": 0,
+    })  # fmt: skip
     assert desk.get(ada)["active"] is False
     assert desk.total("active eq false") == 1
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from app.flows import local, tenancy
+from app.flows.tries import Visit
 from app.kernel import credential
 from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
 from app.kernel.person import Person, told
@@ -26,11 +27,17 @@ def administrator(deps, tenant):
     return local.create_administrator(deps, "acme", EMAIL, PASSWORD)
 
 
-def sign_in(browser, email=EMAIL, password=PASSWORD, organization="acme", **more):
+HERE = Visit("a browser", "192.0.2.1")
+WRONG = "wrong password"
+
+
+def sign_in(
+    browser, email=EMAIL, password=PASSWORD, organization="acme", address="127.0.0.1", **more
+):
     form = hidden(browser.get("/login").text) | {
         "email": email, "password": password, "organization": organization, **more,
     }  # fmt: skip
-    return browser.post("/login", data=form)
+    return browser.post("/login", data=form, environ_overrides={"REMOTE_ADDR": address})
 
 
 def test_an_administrator_signs_in_and_lands_in_the_console(gateway, administrator):
@@ -83,7 +90,7 @@ def test_an_unknown_account_costs_as_much_as_a_wrong_password(deps, administrato
     )
     for slug, email in (("acme", EMAIL), ("acme", "nobody@acme.example"), ("nowhere", EMAIL)):
         with pytest.raises(Refused):
-            local.sign_in(deps, slug, email, "a wrong password", None, None)
+            local.sign_in(deps, slug, email, "a wrong password", None, HERE)
     assert len({kept.partition("$")[0] for kept in checked}) == 1
     assert len(checked) == 3
 
@@ -97,6 +104,72 @@ def test_the_eleventh_try_waits_known_or_not(deps, gateway, administrator, clock
     assert sign_in(gateway(), email=email.upper()).status_code == 429
     clock.move(minutes=15)
     assert sign_in(gateway(), email=email).status_code == (303 if email == EMAIL else 403)
+
+
+def test_tries_from_elsewhere_lock_nobody_out(gateway, administrator):
+    for _ in range(10):
+        assert sign_in(gateway(), password=WRONG, address="203.0.113.9").status_code == 403
+    assert sign_in(gateway(), address="203.0.113.9").status_code == 429
+    assert sign_in(gateway()).status_code == 303
+
+
+def test_an_ipv6_network_counts_as_one_address(gateway, administrator):
+    for n in range(10):
+        sign_in(gateway(), password=WRONG, address=f"2001:db8:1:2::{n:x}")
+    assert sign_in(gateway(), address="2001:db8:1:2:ffff::1").status_code == 429
+    assert sign_in(gateway(), address="2001:db8:1:3::1").status_code == 303
+
+
+def try_from_everywhere(gateway, times):
+    return [
+        sign_in(gateway(), password=WRONG, address=f"203.0.113.{n}").status_code
+        for n in range(times)
+    ]
+
+
+def test_tries_from_everywhere_slow_each_other_down_and_lock_nobody_out(
+    gateway, administrator, clock
+):
+    assert try_from_everywhere(gateway, 40) == [403] * 30 + [429] * 10
+    answer = sign_in(gateway())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
+    for _ in range(3):
+        clock.move(seconds=10)
+        assert try_from_everywhere(gateway, 2) == [403, 429]
+    clock.move(seconds=10)
+    assert sign_in(gateway()).status_code == 303
+
+
+def test_a_browser_that_signed_in_before_gets_in_whatever_others_try(gateway, administrator):
+    known = gateway()
+    assert sign_in(known).status_code == 303
+    for _ in range(10):
+        sign_in(gateway(), password=WRONG)
+    try_from_everywhere(gateway, 40)
+    assert sign_in(gateway()).status_code == 429
+    assert sign_in(known).status_code == 303
+    assert sign_in(known, address="198.51.100.7").status_code == 303
+
+
+def test_a_browser_that_signed_in_before_has_tries_of_its_own(gateway, administrator):
+    known = gateway()
+    sign_in(known)
+    for n in range(10):
+        assert sign_in(known, password=WRONG, address=f"203.0.113.{n}").status_code == 403
+    assert sign_in(known).status_code == 429
+    assert sign_in(gateway()).status_code == 303
+
+
+def test_a_new_password_forgets_the_tries_and_the_browsers(deps, gateway, administrator):
+    known, new = gateway(), "another long password"
+    sign_in(known)
+    for _ in range(10):
+        sign_in(gateway(), password=WRONG)
+    local.set_password(deps, "acme", EMAIL, new)
+    assert sign_in(gateway(), password=new).status_code == 303
+    for _ in range(10):
+        sign_in(gateway(), password=WRONG)
+    assert sign_in(known, password=new).status_code == 429
 
 
 def test_one_accounts_tries_do_not_close_another(deps, gateway, administrator, other_tenant):
@@ -120,7 +193,7 @@ def test_tries_at_once_stay_within_the_bound(deps, administrator, monkeypatch):
 
     def guess(number):
         with pytest.raises((Refused, Throttled)) as refused:
-            local.sign_in(deps, "acme", EMAIL, f"guess {number}", None, None)
+            local.sign_in(deps, "acme", EMAIL, f"guess {number}", None, HERE)
         return refused.type
 
     with ThreadPoolExecutor(8) as pool:

@@ -248,3 +248,28 @@ def test_signing_out_keeps_the_person(inside, deps, tenant):
     leave(inside)
     with deps.db.read(tenant.id) as read:
         assert people.by_user_name(read, "ada@campus.example").active
+
+
+def test_a_logout_that_overtakes_its_sign_in_keeps_it_outside(
+    walk, gateway, connection, notice, tell
+):
+    browser, at = gateway(), walk.campus.visit()
+    back = local(walk.there(walk.out(browser, connection), at=at))
+    assert tell(notice()).json == {"ended": 0}
+    late = browser.get(back)
+    assert (late.status_code, "signed_out" in late.text) == (403, True)
+    assert who(browser) == 401
+
+
+def test_a_logout_of_a_subject_that_overtakes_a_sign_in_keeps_it_outside(
+    walk, gateway, connection, inside, notice, tell, deps, tenant, clock
+):
+    subject = subject_of(deps, tenant, inside)
+    browser = gateway()
+    back = local(walk.there(walk.out(browser, connection)))
+    clock.move(seconds=2)
+    assert tell(notice(sid=None, sub=subject)).json == {"ended": 1}
+    late = browser.get(back)
+    assert (late.status_code, "begun_before" in late.text) == (403, True)
+    clock.move(seconds=1)
+    assert walk.sign_in(gateway(), connection).status_code == 303

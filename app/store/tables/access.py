@@ -17,11 +17,13 @@ connection = tenant_table(
     Column("jit", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("cut_at", Time),
     Column("created_at", Time, nullable=False),
 )
 """One tenant's trust in one identity provider: kind oidc or saml; `settings` is that kind's own.
 
 `epoch` counts how often it was switched off; what came by it in an earlier epoch is over for good.
+`cut_at` is when; a sign-in that was begun before leads nowhere.
 """
 Index("uq_connection_id", connection.c.id, unique=True)
 

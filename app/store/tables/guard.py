@@ -17,7 +17,7 @@ hold = tenant_table(
     Column("closed_by", Str),
     Column("admits_until", Time),
 )
-"""What one client's departures have to wait for. Status: open, approved, restored.
+"""What one client's departures have to wait for. Status: open, approved, restoring, restored.
 
 `active`: the people that the client provisioned when it opened · `allowed`: how many of them could have
 left within the hour · `admits_until`: an approval also of what the client does until then
@@ -42,19 +42,14 @@ departure = tenant_table(
     Column("hold_id", Str),
     Column("settled_at", Time),
     Column("restored_at", Time),
+    Column("failed", Str),
     to("person", "person_id"),
 )
 """One person whom a provisioning client deactivated, deleted or took out of a group.
 
-Access ended with it; what can't be undone by itself follows when it is settled. `before` is what a
-restoration needs: {active, roles, groups}.
+`kind`: deactivated, deleted, left_group; removed is the deletion of someone who was inactive, and does not
+count. Access ended with it; what can't be undone by itself follows when it is settled. `before` is
+what a restoration needs: {active, roles, groups, assignments}. `failed` says why one could not be.
 """
 Index("ix_departure_client", departure.c.tenant_id, departure.c.client, departure.c.at)
 Index("ix_departure_hold", departure.c.tenant_id, departure.c.hold_id, departure.c.at)
-Index(
-    "ix_departure_due",
-    departure.c.at,
-    sqlite_where=departure.c.settled_at.is_(None) & departure.c.restored_at.is_(None),
-    postgresql_where=departure.c.settled_at.is_(None) & departure.c.restored_at.is_(None),
-)
-"""Across tenants, for the worker."""

@@ -21,11 +21,13 @@ registration = Table(
     Column("link_by", Str, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("cut_at", Time),
     Column("created_at", Time, nullable=False),
 )
 """(issuer, client_id) is unique. Without a tenant it is the operator's, for many tenants' deployments.
 
 `epoch` counts how often it was switched off; launches of an earlier epoch are over for good.
+`cut_at` is when; a launch whose login was begun before leads nowhere.
 """
 Index("uq_registration", registration.c.issuer, registration.c.client_id, unique=True)
 

@@ -24,10 +24,12 @@ person = tenant_table(
     Column("updated_at", Time, nullable=False),
     Column("deleted_at", Time),
     Column("cut_at", Time),
+    Column("blocked_at", Time),
 )
 """`sources` says for each attribute who said it last: {attribute: {source, at}}.
 
 `cut_at` is when access last ended: a sign-in or launch that was begun before it leads nowhere.
+`blocked_at`: an administrator keeps them out, whatever provisioning says.
 """
 Index(
     "uq_person_user_name",

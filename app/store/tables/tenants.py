@@ -24,11 +24,13 @@ tenant = Table(
     Column("enabled", Boolean, nullable=False),
     Column("home_page", Str, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("cut_at", Time),
     Column("created_at", Time, nullable=False),
 )
 """`home_page` is the xAPI account home page of its people; it never changes.
 
 `epoch` counts how often it was closed; sessions and launches of an earlier epoch are over for good.
+`cut_at` is when; a login that was begun before leads nowhere.
 """
 
 domain = tenant_table(

@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 
 from app.kernel import credential
-from app.store import people, sessions
+from app.store import launches, people
 from tests.lti_platform import ABSENT, INSTRUCTOR, ISSUER, refused, rows
 
 # What the link asks for
@@ -86,7 +86,7 @@ def test_two_launches_in_one_browser_stay_apart(browser, lms, deps, tenant):
     second = lms.launch(client, ROLES=[INSTRUCTOR], sub="b", name="Bob").location
     with deps.db.tx(tenant.id) as tx:
         _, found = people.identified(tx, "lti", lms.id, "b")
-        sessions.end_all(tx, found.id, "test", deps.clock())
+        launches.end_all(tx, found.id, "test", deps.clock())
     assert who(client, first).status_code == 200
     assert who(client, second).status_code == 401
 

@@ -1,0 +1,96 @@
+"""Undoing departures: people, their roles, groups and assignments as they were; sessions stay ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.deps import Deps
+from app.kernel.person import Person
+from app.store import audit, guard, learning, memberships, people, scim
+from app.store.db import Tx
+from app.store.guard import Departure
+from scim.schemas import GROUP, USER
+
+_NAME_TAKEN = "Somebody else bears this user name by now."
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """An administrator's doing (`by`): a client's departures are undone for a hold."""
+
+    deps: Deps
+    tx: Tx
+    client: str
+    by: str
+    hold_id: str
+    now: datetime
+
+
+def all_of(back: Back, departures: Sequence[Departure]) -> None:
+    """Undo departures, given the last first; what has changed since then is left as it is."""
+    left_groups, undone = defaultdict[str, list[str]](list), list[str]()
+    for one in departures:
+        if one.kind == "left_group" and one.group_id:
+            left_groups[one.group_id].append(one.person_id)
+        elif why := _person(back, one):
+            guard.failed(back.tx, one.id, why)
+            continue
+        undone.append(one.id)
+    for group_id, person_ids in left_groups.items():
+        _into_group(back, group_id, person_ids)
+    guard.restored(back.tx, undone, back.now)
+
+
+def _person(back: Back, one: Departure) -> str | None:
+    """Undo a deactivation or deletion; returns why that can't be."""
+    person = people.lock(back.tx, one.person_id)
+    if person is None:
+        return "This person has been erased."
+    if one.kind == "deactivated":
+        if person.deleted_at is None and not person.active:
+            _activate(back, person)
+    elif person.deleted_at is not None:
+        if person.user_name and people.by_user_name(back.tx, person.user_name):
+            return _NAME_TAKEN
+        _undelete(back, person, one)
+    if one.settled_at is not None:
+        learning.take_up_assignments(back.tx, one.person_id, one.settled_at)
+    audit.record(
+        back.tx, back.deps.ids.new(), back.now, back.by, "person.restored", one.person_id,
+        hold=back.hold_id,
+    )  # fmt: skip
+    return None
+
+
+def _activate(back: Back, person: Person) -> None:
+    people.save(back.tx, replace(person, active=True), back.now)
+    before = scim.get(back.tx, back.client, USER, person.id)
+    if before is not None:
+        scim.save(back.tx, back.client, USER, before, {**before.body, "active": True}, back.now)
+
+
+def _undelete(back: Back, person: Person, one: Departure) -> None:
+    people.save(back.tx, replace(person, deleted_at=None), back.now)
+    gone = scim.deleted(back.tx, back.client, USER, person.id)
+    if gone is not None:
+        scim.restore(back.tx, back.client, USER, gone, gone.body, back.now)
+    for role in one.before.get("roles", ()):
+        people.grant(back.tx, person.id, role, back.by, back.now)
+    for group_id in one.before.get("groups", ()):
+        _into_group(back, group_id, [person.id])
+
+
+def _into_group(back: Back, group_id: str, person_ids: Sequence[str]) -> None:
+    """Let people be members again; a group that was deleted with its members comes back as well."""
+    scim.lock(back.tx, group_id)
+    gone = scim.deleted(back.tx, back.client, GROUP, group_id)
+    if gone is not None:
+        scim.restore(back.tx, back.client, GROUP, gone, gone.body, back.now)
+    if not memberships.add(back.tx, group_id, person_ids, back.now):
+        return
+    group = scim.get(back.tx, back.client, GROUP, group_id)
+    if group is not None and gone is None:
+        scim.save(back.tx, back.client, GROUP, group, group.body, back.now)
