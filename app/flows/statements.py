@@ -86,13 +86,22 @@ def _send(deps: Deps, url: str, sealed: str, body: str) -> Outcome:
 
 def _meaning(response: Response) -> Outcome:
     status = response.status
-    if status in {200, 204}:
+    # A list of ids is the answer (xAPI 1.0.3 Communication §2.1.2). Anything else with a 200 is a
+    # proxy's or a login's page: the store itself has said nothing.
+    if status == 204 or (status == 200 and _is_list(response.body)):  # noqa: PLR2004 - HTTP's own numbers
         return Outcome("delivered", status=status)
     words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
     said = f"The record store answered {status}: {words}"
     if 400 <= status < 500 and status not in _LATER:  # noqa: PLR2004 - HTTP's own ranges
         return Outcome("refused", said, status)
     return Outcome("later", said, status, _seconds(response.headers.get("Retry-After", "")))
+
+
+def _is_list(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _seconds(after: str) -> float | None:
