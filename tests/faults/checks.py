@@ -24,6 +24,7 @@ def violations(world: World, walks: list[Walk]) -> list[str]:
     """Everything that is not as it must be, while all still runs."""
     found = [f"{walk.key}: {text}" for walk in walks for text in walk.complaints]
     found += [f"{walk.key} did not finish" for walk in walks if not walk.finished]
+    found += ["serve ended by itself"] * world.gave_up
     kept = world.control("GET", "lrs/statements")
     found += _answers(world, walks, kept)
     found += _record(world, kept)

@@ -18,6 +18,7 @@ _MASTER_AGE = 6.0
 """`serve` gives up on a web child that dies within five seconds of its start."""
 
 _STOPPED_AT_MOST = 8.0
+_MOMENTS = 200
 _OVERTAKING_SECONDS = 7.0
 
 
@@ -64,7 +65,7 @@ class Troubles:
 
     def _supervisor(self) -> None:
         self._world.serve.end(signal.SIGKILL)
-        self._world.serve.start()
+        self._world.start_serve()
 
     def _stall(self, seconds: float) -> None:
         with self._stopped(self._parts("worker")):
@@ -118,7 +119,9 @@ class Troubles:
             _signal(pids, signal.SIGCONT)
 
         _signal(pids, signal.SIGSTOP)
-        while not writing and _at_the_gate(pids):
+        for _ in range(_MOMENTS):
+            if writing or not _at_the_gate(pids):
+                break
             go_on()
             self._wait(0.02)
             _signal(pids, signal.SIGSTOP)
