@@ -31,7 +31,7 @@ def world(
         made.stop()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_thirty_walks_through_trouble(world: World):
     walk_through(world, 30)
 
