@@ -90,7 +90,9 @@ def _send(deps: Deps, url: str, sealed: str, body: str) -> Outcome:
 
 def _meaning(response: Response, now: datetime) -> Outcome:
     status = response.status
-    if status in {200, 204}:
+    # A list of ids is the answer (xAPI 1.0.3 Communication §2.1.2). Anything else with a 200 is a
+    # proxy's or a login's page: the store itself has said nothing.
+    if status == 204 or (status == 200 and _is_list(response.body)):  # noqa: PLR2004 - HTTP's own numbers
         return Outcome("delivered", status=status)
     words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
     said = f"The record store answered {status}: {words}"
@@ -104,3 +106,10 @@ def _meaning(response: Response, now: datetime) -> Outcome:
         status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None
     )
     return Outcome("throttled" if slower else "failed", said, status, wait)
+
+
+def _is_list(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), list)
+    except (ValueError, RecursionError):
+        return False
