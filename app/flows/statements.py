@@ -98,7 +98,9 @@ def _meaning(response: Response, now: datetime) -> Outcome:
     said = f"The record store answered {status}: {words}"
     if status == HTTPStatus.GONE:
         return Outcome("gone", said, status)
-    if 400 <= status < 500 and status not in _LATER:  # noqa: PLR2004 - HTTP's own ranges
+    page = response.headers.get("Content-Type", "").startswith("text/html")
+    # A page is a firewall's or a proxy's word: the store itself has not judged the statements.
+    if 400 <= status < 500 and status not in _LATER and not page:  # noqa: PLR2004 - HTTP's own ranges
         return Outcome("refused", said, status)
     asked = retry_after(response, now)
     wait = None if asked is None else asked.total_seconds()

@@ -13,8 +13,6 @@ from app.store.tables.learning import statement
 from app.store.tables.outbox import delivery, destination
 from tests.postgres import Server
 
-_TRIES = 9
-
 
 class Base:
     """SQLite in a file, or a database of a PostgreSQL server of ours."""
@@ -69,20 +67,6 @@ def lapsed(deps: Deps) -> int:
             or 0
             for table in (delivery, destination)
         )
-
-
-def try_now(deps: Deps, tries: int = _TRIES) -> None:
-    """Let what waits for its next try be due now: the second wait of the schedule is five minutes.
-
-    Only what has been tried up to `tries` times, since a delivery is given up after ten.
-    """
-    now = deps.clock()
-    with deps.db.system(write=True) as system:
-        late = (delivery.c.status == "waiting") & (delivery.c.next_at > now)
-        late &= delivery.c.attempts <= tries
-        system.conn.execute(update(delivery).where(late).values(next_at=now))
-        late = destination.c.next_at > now
-        system.conn.execute(update(destination).where(late).values(next_at=now))
 
 
 def waiting(deps: Deps) -> int:

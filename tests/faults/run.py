@@ -7,9 +7,8 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
-from tests.faults.base import let_leases_run_out, try_now, waiting
+from tests.faults.base import let_leases_run_out, waiting
 from tests.faults.checks import violations
 from tests.faults.plan import plan
 from tests.faults.troubles import Troubles
@@ -18,7 +17,6 @@ from tests.faults.world import World
 
 _WALKERS = 5
 _SETTLE_SECONDS = 120
-_TRIES_IN_TROUBLE = 5
 
 
 def seed_of_run() -> int:
@@ -37,7 +35,6 @@ def run(world: World, seed: int, count: int) -> list[str]:
                 if all(each.done() for each in under_way):
                     break
                 troubles.make(one)
-                world.database(partial(try_now, tries=_TRIES_IN_TROUBLE))
         except BaseException:
             over.set()
             raise
@@ -54,6 +51,5 @@ def _settle(world: World) -> None:
     world.database(let_leases_run_out)
     until = time.monotonic() + _SETTLE_SECONDS
     while world.database(waiting) and time.monotonic() < until:
-        world.database(try_now)
         world.wait(0.5)
     world.say(f"{world.database(waiting)} wait in the outbox and the streams")

@@ -119,12 +119,18 @@ def test_a_200_without_the_ids_is_nobodys_receipt(
     assert list(record_store.kept) == said
 
 
-@pytest.mark.parametrize("status", [500, 502, 401, 403, 404, 429])
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        *((status, {}) for status in (500, 502, 401, 403, 404, 429)),
+        (400, {"Content-Type": "text/html; charset=utf-8"}),  # a firewall's page, not the store's word
+    ],
+)
 def test_a_failing_store_is_waited_for_and_nothing_is_skipped(
-    deps, tenant, record_store, destination, clock, status
+    deps, tenant, record_store, destination, clock, status, headers
 ):
     said = say(deps, tenant, 3)
-    record_store.answers = [(status, {})]
+    record_store.answers = [(status, headers)]
     Worker(deps).run_until_idle()
     waiting = backlog(deps, tenant)[0]
     assert waiting["attempts"] == 1
