@@ -123,7 +123,7 @@ def test_a_200_without_the_ids_is_nobodys_receipt(
     ("status", "headers"),
     [
         *((status, {}) for status in (500, 502, 401, 403, 404, 429)),
-        (400, {"Content-Type": "text/html; charset=utf-8"}),  # a firewall's page, not the store's word
+        (400, {"Content-Type": "text/html; charset=utf-8"}),  # a firewall's page
     ],
 )
 def test_a_failing_store_is_waited_for_and_nothing_is_skipped(
