@@ -31,6 +31,7 @@ class Back:
 
 def all_of(back: Back, departures: Sequence[Departure]) -> None:
     """Undo departures, given the last first; what has changed since then is left as it is."""
+    _hold_all(back, departures)
     left_groups, undone = defaultdict[str, list[str]](list), list[str]()
     for one in departures:
         if one.kind == "left_group" and one.group_id:
@@ -42,6 +43,15 @@ def all_of(back: Back, departures: Sequence[Departure]) -> None:
     for group_id, person_ids in left_groups.items():
         _into_group(back, group_id, person_ids)
     guard.restored(back.tx, undone, back.now)
+
+
+def _hold_all(back: Back, departures: Sequence[Departure]) -> None:
+    """Hold people, then groups, before anything is written: a request holds one, then wants a counter."""
+    for person_id in sorted({one.person_id for one in departures}):
+        people.lock(back.tx, person_id)
+    named = {one.group_id for one in departures if one.group_id}
+    for group_id in sorted(named.union(*(one.before.get("groups", ()) for one in departures))):
+        scim.lock(back.tx, group_id)
 
 
 def _person(back: Back, one: Departure) -> str | None:
@@ -85,7 +95,6 @@ def _undelete(back: Back, person: Person, one: Departure) -> None:
 
 def _into_group(back: Back, group_id: str, person_ids: Sequence[str]) -> None:
     """Let people be members again; a group that was deleted with its members comes back as well."""
-    scim.lock(back.tx, group_id)
     gone = scim.deleted(back.tx, back.client, GROUP, group_id)
     if gone is not None:
         scim.restore(back.tx, back.client, GROUP, gone, gone.body, back.now)
