@@ -14,6 +14,7 @@ from app.store.db import Tx
 from app.store.guard import Departure
 from scim.schemas import GROUP, USER
 
+_DELETED = "This person has been deleted since."
 _NAME_TAKEN = "Somebody else bears this user name by now."
 
 
@@ -60,7 +61,9 @@ def _person(back: Back, one: Departure) -> str | None:
     if person is None:
         return "This person has been erased."
     if one.kind == "deactivated":
-        if person.deleted_at is None and not person.active:
+        if person.deleted_at is not None:
+            return _DELETED
+        if not person.active:
             _activate(back, person)
     elif person.deleted_at is not None:
         if person.user_name and people.by_user_name(back.tx, person.user_name):
