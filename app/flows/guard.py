@@ -125,11 +125,14 @@ def _open_if_too_many(act: Act) -> bool:
         return False
     share = settings.guard_percent / 100
     active = scim.active_people(act.tx, act.client)
-    if guard.noted(act.tx, act.client, since) <= max(settings.guard_minimum, int(share * active)):
+    least = max(settings.guard_minimum, int(share * active))
+    if not guard.more_noted(act.tx, act.client, since, least):
         return False  # the cheap answer, nearly always
+    if guard.admitted(act.tx, act.client, act.now):
+        return False
     left, gone = guard.departed(act.tx, act.client, since)
     allowed = max(settings.guard_minimum, int(share * (active + gone)))
-    if left <= allowed or guard.admitted(act.tx, act.client, act.now):
+    if left <= allowed:
         return False
     new = Hold(
         act.deps.ids.new(), act.client, "open", active + gone, allowed, act.now, None, None, None

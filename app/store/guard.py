@@ -81,9 +81,13 @@ def add(tx: Tx, client: str, left: Sequence[Departure], hold_id: str | None) -> 
     ])  # fmt: skip
 
 
-def noted(read: Read, client: str, since: datetime) -> int:
-    """Count a client's departures since then that count: no fewer than the people who left."""
-    return int(read.conn.execute(_recent(read, client, since, func.count())).scalar_one())
+def more_noted(read: Read, client: str, since: datetime, than: int) -> bool:
+    """Tell whether more of a client's departures since then count: no fewer than the people who left.
+
+    However many they are, no more than that are looked at.
+    """
+    further = _recent(read, client, since, departure.c.id).offset(than).limit(1)
+    return read.conn.execute(further).first() is not None
 
 
 def departed(read: Read, client: str, since: datetime) -> tuple[int, int]:
