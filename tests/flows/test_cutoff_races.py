@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.flows import connections, cutoff, local, platforms, tenancy
+from app.flows import connections, cutoff, join, latecomers, local, platforms, tenancy
 from app.flows.cutoff import Trigger
 from app.flows.learner import enter
 from app.flows.provision_act import Client
@@ -16,6 +16,7 @@ from app.kernel.errors import OstiaryError, Refused, Unauthenticated
 from app.store import connections as trusts
 from app.store import launches, people, sessions
 from app.store.connections import Connection
+from sso.logout import LogoutNotice, VerifiedLogout
 from tests import learners
 from tests.flows.test_cutoff import PASSWORD, opens
 from tests.provisioning import ADA, Desk, standing
@@ -125,3 +126,29 @@ def test_who_waits_for_a_cut_off_to_end_is_refused_though_the_person_may_come_ba
         answering.join(1)  # as far as it gets: it must wait for us
     answering.join()
     assert found == [Unauthenticated.code]
+
+
+def test_a_provider_that_ends_a_first_sign_in_waits_for_it_and_ends_it(deps, tenant, trust):
+    now = deps.clock()
+    notice = VerifiedLogout(LogoutNotice(trust, "https://idp.example", "sub-1", None, "one", now))
+    ended = list[int]()
+
+    def end():
+        with deps.db.tx(tenant.id) as tx:
+            latecomers.refuse(tx, trust, notice, deps.clock())
+            ended.append(
+                sessions.end_by_provider(tx, trust, "provider", deps.clock(), subject="sub-1")
+            )
+
+    ending = threading.Thread(target=end)
+    with deps.db.tx(tenant.id) as tx:
+        stranger = join.Stranger("oidc", trust, "sub-1", {"display_name": "New"}, now)
+        identity, person = join.admit(deps, tx, stranger, now)
+        sessions.add(
+            tx, deps.ids.new(), person.id, deps.ids.secret(), "oidc", now, now.replace(year=2099),
+            connection_id=trust, identity_id=identity.id,
+        )  # fmt: skip
+        ending.start()
+        ending.join(1)  # as far as it gets: it must wait for us
+    ending.join()
+    assert ended == [1]
