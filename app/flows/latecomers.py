@@ -17,6 +17,8 @@ def refuse(tx: Tx, connection_id: str, notice: VerifiedLogout, now: datetime) ->
         _one_at_a_time(tx, connection_id, notice.session_index)
         once.claim(tx, _kind(connection_id), notice.session_index, now + 2 * STATE_LIFETIME)
     elif notice.subject is not None:
+        # As a sign-in does: one that is just making the person ends with it, or begins after it.
+        exclusive(tx.conn, tx.tenant, "oidc", connection_id, notice.subject)
         known = people.identified(tx, "oidc", connection_id, notice.subject)
         if known is not None and people.lock(tx, known[1].id) is not None:
             people.cut(tx, known[1].id, now)

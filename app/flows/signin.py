@@ -203,6 +203,7 @@ def _enter(
         text = start_session(
             deps, tx, person, "oidc", now, previous, identity_id=identity.id,
             connection_id=trust.id, idp_session=said.session_index, sealed_id_token=hint,
+            begun_at=sign_in.issued_at,
         )  # fmt: skip
     leave_other_tenant(deps, previous, trust.tenant.id)
     return SignedIn(text, sign_in.return_to, person)

@@ -31,6 +31,11 @@ SELECT r.tenant_id, r.type, r.client, count(*), sum(CASE WHEN p.active THEN 1 EL
 FROM scim_resource r LEFT JOIN person p ON p.tenant_id = r.tenant_id AND p.id = r.id
 WHERE r.deleted_at IS NULL GROUP BY r.tenant_id, r.type, r.client
 """
+CUT_OFF = [
+    f"UPDATE {table} SET epoch = 1, cut_at = CURRENT_TIMESTAMP WHERE NOT enabled"
+    for table in ("tenant", "connection", "registration")
+]
+"""Until now what was switched off ended its sessions when it was switched on again; that is over."""
 REFUSED = "entries of the audit log are never changed or removed"
 ON_SQLITE = [
     f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
@@ -227,7 +232,7 @@ def upgrade() -> None:
     op.add_column("tenant", sa.Column("cut_at", TIME, nullable=True))
     op.add_column("token", sa.Column("person_id", STR, nullable=True))
     op.create_index("ix_token_person", "token", ["tenant_id", "person_id"], unique=False)
-    for fill in (LANES, NEWEST_ONLY, CLIENTS, TALLY):
+    for fill in (LANES, NEWEST_ONLY, CLIENTS, TALLY, *CUT_OFF):
         op.execute(fill)
     op.drop_table("scim_count")
     for trigger in ON_SQLITE if op.get_bind().dialect.name == "sqlite" else ON_POSTGRES:

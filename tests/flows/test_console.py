@@ -311,6 +311,11 @@ def test_the_outbox_says_what_waits_and_why_and_tries_again(console, deps, tenan
     assert post(console, "/outbox/replay", id=dead).location == "/admin/outbox?done=0"
 
 
+@pytest.mark.parametrize("before", ["x", "-1", "0", "9" * 30, "9" * 5000])
+def test_the_outbox_takes_any_number_for_a_page(console, dead, before):
+    assert console.get(f"/admin/outbox?before={before}").status_code == 200
+
+
 @pytest.mark.parametrize("form", [{}, {"id": "x"}, {"id": "\x00"}])
 def test_a_replay_of_nothing_is_refused(console, form):
     assert post(console, "/outbox/replay", **form).status_code == 400

@@ -242,6 +242,24 @@ def test_whose_name_is_taken_by_now_is_told_and_the_others_come_back(desk, deps,
     assert all(desk.person(key).may_enter for key in keys[:7] if key != keys[2])
 
 
+def test_who_was_deactivated_and_stays_deleted_is_not_called_back(desk, deps, tenant):
+    keys = everyone(desk, 20)
+    for key in keys[:7]:
+        desk.patch(key, off())
+    desk.delete(keys[0])
+    taker = desk.create(userName="p0")["id"]
+    (hold,) = holds(deps, tenant)
+    bring_back(deps, tenant, hold.id)
+    assert desk.person(taker).user_name == "p0"
+    with deps.db.read(tenant.id) as read:
+        told = {(one.kind, one.failed) for one in kept.people_of(read, hold.id, 50) if one.failed}
+    assert told == {
+        ("removed", "Somebody else bears this user name by now."),
+        ("deactivated", "This person has been deleted since."),
+    }
+    assert "person.restored" not in [action for action, _ in desk.log(keys[0])]
+
+
 def test_what_the_client_has_put_right_itself_is_left_as_it_is(desk, deps, tenant):
     keys = everyone(desk, 20)
     for key in keys[:7]:
