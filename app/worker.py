@@ -133,10 +133,17 @@ class Worker:
         """Bring the next people back whom an administrator wants back."""
         if time.monotonic() < self._restore_at:
             return False
-        if guard.go_on(self._deps):
-            return True
         self._restore_at = time.monotonic() + _RESTORE_SECONDS
-        return False
+        try:
+            found = guard.go_on(self._deps)
+        except OstiaryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - deliveries must go on; it is tried again in a moment
+            self._log.error("restoration", exc_info=error)
+            return False
+        if found:
+            self._restore_at = 0.0
+        return found
 
     def _sent(self, claimed: Claimed) -> Callable[[Future[Sent]], None]:
         def done(future: Future[Sent]) -> None:

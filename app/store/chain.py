@@ -34,6 +34,7 @@ _CHAINED = (
 )
 _UNCHAINED = select(audit.c.at).where(audit.c.tenant_id == bindparam("tenant"), audit.c.n.is_(None))
 _AT_ONCE = 1_000
+_MOST_FAULTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def verify(
     faults, last, first = list[str](), End(0, ""), None
     for row in _rows(conn, tenant):
         first = first or row
-        faults += _entry_faults(tenant, last, row, seal)
+        if len(faults) < _MOST_FAULTS:  # a missing key makes a fault of every entry
+            faults += _entry_faults(tenant, last, row, seal)
         last = End(row.n, row.mac)
         if checkpoint and checkpoint.n == last.n and checkpoint.mac != last.mac:
             faults.append(f"Entry {last.n} is not the one that the checkpoint saw.")

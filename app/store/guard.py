@@ -202,8 +202,9 @@ def failed(tx: Tx, departure_id: str, why: str) -> None:
 
 
 def restoring(system: System) -> tuple[str, str] | None:
-    """Find a hold whose restoration is under way: (tenant, id)."""
-    found = select(hold.c.tenant_id, hold.c.id).where(hold.c.status == "restoring").limit(1)
+    """Find a hold whose restoration is under way, any of them, so that none holds another up: (tenant, id)."""
+    found = select(hold.c.tenant_id, hold.c.id).where(hold.c.status == "restoring")
+    found = found.order_by(func.random()).limit(1)
     row = system.conn.execute(found).first()
     return None if row is None else (row.tenant_id, row.id)
 

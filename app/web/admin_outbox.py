@@ -105,8 +105,9 @@ def switch(destination_id: UUID, what: str) -> AnyResponse:
 def rewind(destination_id: UUID) -> AnyResponse:
     """Send a record store everything again from an instant on."""
     try:
-        since = datetime.fromisoformat(request.form.get("since", "")).replace(tzinfo=UTC)
-    except ValueError:
+        since = datetime.fromisoformat(request.form.get("since", ""))
+        since = since.astimezone(UTC) if since.tzinfo else since.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Invalid("Say from when on, as a date and a time.") from None
     count = redeliver.rewind(here.deps(), _acting(), str(destination_id), since)
     return redirect(f"/admin/destinations?done={count}", 303)

@@ -23,7 +23,9 @@ NEWEST_ONLY = "UPDATE delivery SET newest_only = true WHERE kind = 'ags_score'"
 CLIENTS = """
 UPDATE scim_resource SET client = coalesce(
   (SELECT min(client) FROM scim_external_id e WHERE e.tenant_id = scim_resource.tenant_id
-   AND e.resource_id = scim_resource.id AND e.type = scim_resource.type), 'default')
+   AND e.resource_id = scim_resource.id AND e.type = scim_resource.type),
+  (SELECT min(client) FROM token t WHERE t.tenant_id = scim_resource.tenant_id AND t.kind = 'scim'
+   HAVING count(DISTINCT client) = 1), 'default')
 """
 TALLY = """
 INSERT INTO scim_tally (tenant_id, type, client, live, active)

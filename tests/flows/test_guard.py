@@ -379,3 +379,29 @@ def test_the_worker_brings_back_whom_an_administrator_wants_back(desk, deps, ten
         worker.stop()
         working.join()
     assert desk.total("active eq true") == 20
+
+
+def test_whom_the_client_has_made_anew_gets_roles_and_groups_back_as_well(desk, deps, tenant):
+    keys = everyone(desk, 20)
+    group = desk.create(GROUP, displayName="Sales", members=refs(*keys[:8]))["id"]
+    with deps.db.tx(tenant.id) as tx:
+        people.grant(tx, keys[0], "administrator", "operator", deps.clock())
+    for key in keys[:8]:
+        desk.delete(key)
+    assert desk.create(userName="p0", externalId="p0")["id"] == keys[0]  # it came back by itself
+    bring_back(deps, tenant, holds(deps, tenant)[0].id)
+    assert ids(desk.get(group, GROUP)) == set(keys[:8])
+    with deps.db.read(tenant.id) as read:
+        assert people.roles(read, keys[0]) == {"administrator"}
+
+
+def test_a_group_that_another_client_deleted_meanwhile_stays_deleted(desk, deps, tenant):
+    keys = everyone(desk, 20)
+    hr = desk.as_client("hr")
+    group = hr.create(GROUP, displayName="Sales", members=refs(*keys[:8]))["id"]
+    for key in keys[:8]:
+        desk.delete(key)
+    hr.delete(group, GROUP)
+    bring_back(deps, tenant, holds(deps, tenant)[0].id)
+    assert desk.total(of=GROUP) == 0
+    assert all(desk.person(key).may_enter for key in keys[:8])
