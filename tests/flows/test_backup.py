@@ -26,7 +26,7 @@ from app.factory import create_app
 from app.flows import attempt, backup, tenancy
 from app.kernel.errors import Conflict, Unauthenticated, Unavailable
 from app.kernel.person import Person
-from app.store import archive, audit, outbox, people, statements
+from app.store import archive, audit, dispatch, outbox, people, statements
 from app.store.archive import BadBackup
 from app.store.migrate import SchemaBehind
 from app.store.outbox import Fact
@@ -143,7 +143,7 @@ def chains(deps: Deps, *tenants):
 
 def test_every_row_of_every_table_comes_back(acme, deps, target, file, clock):
     with deps.db.system(write=True) as system:
-        assert outbox.claim(system, clock(), "held", clock.now.replace(hour=20), 10)
+        assert dispatch.claim(system, clock(), "held", clock.now.replace(hour=20), 10, {})
     before = contents(deps)
     assert [name for name, rows in before.items() if not rows] == []
     made = backup.make(deps, file, quiet)
@@ -275,14 +275,14 @@ def test_forwarding_goes_on_exactly_where_it_stood(deps, target, file, clock, ht
     unsent = say(deps, tenant, 2)
     for slug in ("acme", "globex"):
         tenancy.add_record_store(deps, slug, archives.RECORDS, "key", "secret")
-    said = say(deps, tenant, 30)
+    said = say(deps, tenant, 60)
     say(deps, other, 0)
-    said += say(deps, tenant, 20)
+    said += say(deps, tenant, 40)
     if not deps.db.is_sqlite:  # there transactions can't cross
         said += crossed(deps, tenant, other)
     said += say(deps, tenant, 5)
     Worker(deps).run_until_idle()
-    assert store.arrived == said[:50], "the store went out of order after a batch"
+    assert store.arrived == said[:100], "the store went out of order after a batch"
 
     backup.make(deps, file, quiet)
     lost = say(deps, tenant, 3)

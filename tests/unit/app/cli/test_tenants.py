@@ -16,7 +16,8 @@ ISSUE = ["token", "issue", "--tenant", "acme", "--kind", "scim", "--json"]
 
 @pytest.fixture
 def run(deps, monkeypatch):
-    monkeypatch.setattr(cli.tenants, "ready", lambda: deps)
+    for module in (cli.tenants, cli.destinations):
+        monkeypatch.setattr(module, "ready", lambda: deps)
     return lambda *arguments: CliRunner().invoke(cli.group, arguments)
 
 
