@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SHORTEST_KEY = 32
-_ELSEWHERE = {"OSTIARY_DATA", "OSTIARY_TEST_POSTGRES_URL"}
+_ELSEWHERE = {"OSTIARY_DATA", "OSTIARY_TEST_POSTGRES_URL", "OSTIARY_FAULT_SEED"}
 """Variables of the benchmarks and the tests."""
 
 

@@ -14,9 +14,8 @@ from datetime import timedelta
 import structlog
 
 from app.deps import Deps
-from app.flows import deliver, forward
+from app.flows import deliver, forward, guard, upkeep
 from app.kernel.errors import OstiaryError
-from app.store import once
 from app.store.dispatch import Claimed, Sent
 from app.store.migrate import require_current
 
@@ -32,7 +31,9 @@ _ATTENTION_SECONDS = 2.0
 """So long after a failure the pauses are short ones: its destination may be tried again in a moment."""
 
 _LAST_TRIES = 3
+_RESTORE_SECONDS = 1.0
 _SWEEP_EVERY = timedelta(minutes=10)
+_CHECKPOINT_EVERY = timedelta(hours=1)
 
 
 class Worker:
@@ -48,7 +49,8 @@ class Worker:
         self._streams = 0
         self._look_at = 0.0
         self._attentive_until = 0.0
-        self._swept = deps.clock()
+        self._restore_at = 0.0
+        self._swept = self._checkpoint = deps.clock()
         self._log = structlog.get_logger("ostiary.worker")
 
     def stop(self) -> None:
@@ -86,7 +88,7 @@ class Worker:
     def _tried(self, senders: ThreadPoolExecutor, streams: ThreadPoolExecutor) -> bool:
         try:
             self._sweep()
-            return self._deliver(senders) | self._forward(streams)
+            return self._deliver(senders) | self._forward(streams) | self._restore()
         except OstiaryError as error:
             # The database is away or busy: say so, and come back.
             self._log.warning("database", error=error.message)
@@ -127,6 +129,15 @@ class Worker:
             pool.submit(forward.forward, self._deps, stream).add_done_callback(self._forwarded)
         return bool(claimed)
 
+    def _restore(self) -> bool:
+        """Bring the next people back whom an administrator wants back."""
+        if time.monotonic() < self._restore_at:
+            return False
+        if guard.go_on(self._deps):
+            return True
+        self._restore_at = time.monotonic() + _RESTORE_SECONDS
+        return False
+
     def _sent(self, claimed: Claimed) -> Callable[[Future[Sent]], None]:
         def done(future: Future[Sent]) -> None:
             error = future.exception()
@@ -165,8 +176,10 @@ class Worker:
         now = self._deps.clock()
         if now - self._swept > _SWEEP_EVERY:
             self._swept = now
-            with self._deps.db.system(write=True) as system:
-                once.forget_expired(system, now)
+            upkeep.forget(self._deps)
+        if now - self._checkpoint > _CHECKPOINT_EVERY:
+            self._checkpoint = now
+            upkeep.checkpoints(self._deps)
 
 
 def main(deps: Deps, parent: int | None = None) -> None:

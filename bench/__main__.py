@@ -1,4 +1,4 @@
-"""`python -m bench [scim] [launch]`: run the benchmarks and print a table."""
+"""`python -m bench [scim] [launch] [gate]`: run the benchmarks and print a table."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import launch, report, scim
+from bench import gate, launch, report, scim
 from bench.client import Wrong
 from bench.procs import NotRunning
 from bench.rounds import Bounds, measure
 
 BENCHES = {"scim": scim.cases, "launch": launch.cases}
+NAMES = (*BENCHES, "gate")
 
 
 def main() -> None:
     """Read the arguments, run, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; by default all"
+        "benches", nargs="*", metavar="BENCH", help=f"{', '.join(NAMES)}; by default all"
     )
     parser.add_argument(
         "--seconds", type=float, default=1.5, help="the longest a round lasts (1.5)"
@@ -37,7 +38,7 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     given = parser.parse_args()
-    unknown = set(given.benches) - set(BENCHES)
+    unknown = set(given.benches) - set(NAMES)
     if unknown:
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     if min(given.seconds, given.count, given.rounds, *given.clients) <= 0:
@@ -53,19 +54,23 @@ def main() -> None:
 def run(given: argparse.Namespace) -> None:
     """Run the benches that were asked for, one after the other."""
     bounds = Bounds(given.seconds, given.count, given.rounds)
-    results = []
+    results, gates = [], []
     with tempfile.TemporaryDirectory(prefix="ostiary-bench-") as folder:
         machine = report.machine(Path(folder))
         print("{cores} cores, Python {python}, {system}, {filesystem}\n".format(**machine))
-        for name in given.benches or BENCHES:
+        for name in given.benches or NAMES:
             home = Path(folder, name)
             home.mkdir()
+            if name == "gate":
+                gates.append(gate.run(home, bounds))
+                print(gate.table(gates[-1]), flush=True)
+                continue
             with BENCHES[name](home) as cases:
                 for case, clients in itertools.product(cases, given.clients):
                     results.append(report.figures(case, clients, measure(case, clients, bounds)))
                     print(report.table(results[-1]), flush=True)
     if given.json:
-        found = {"machine": machine, "bounds": asdict(bounds), "results": results}
+        found = {"machine": machine, "bounds": asdict(bounds), "results": results, "gate": gates}
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 
 

@@ -9,7 +9,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.store import migrate
+from tests.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Server:
             nobody = pwd.getpwnam("nobody")
             self._root.chmod(0o755)
             os.chown(self._root, nobody.pw_uid, nobody.pw_gid)
-        data, port = self._root / "data", _free_port()
+        data, port = self._root / "data", free_port()
         self._run(
             "initdb",
             "-D",
@@ -150,9 +150,3 @@ def _make_roles(admin: psycopg.Connection) -> dict[str, tuple[str, str]]:
 
 def _plain(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -61,17 +61,22 @@ class Served:
         return json.loads(self.founded(*issue))["token"]
 
     def start(self) -> None:
+        # Through a pipe, so that the log is no file of the gateway's own: it must tell of a full disk, too.
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", *self.options],
-                env=self.environ, stdout=log, stderr=log,
-            )  # fmt: skip
+            self._log = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", *self.options],
+            env=self.environ, stdout=self._log.stdin, stderr=self._log.stdin,
+        )  # fmt: skip
+        self._log.stdin.close()
         eventually(self.answers)
 
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        self._log.wait(60)
+        return code
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -100,7 +105,7 @@ class Served:
     def children(self) -> dict[str, int]:
         """The supervisor's children by what they are; the newest of a kind."""
         found = {}
-        for pid in sorted(children_of(self.process.pid)):
+        for pid in children_of(self.process.pid):
             command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
             if "worker" in command:
                 found["worker"] = pid
@@ -113,6 +118,7 @@ class Served:
 
 
 def children_of(pid: int) -> list[int]:
+    """A process's children, the newest last."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

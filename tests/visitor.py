@@ -145,6 +145,12 @@ class Visitor:
             page = self.submit(page.forms[0])
         return page
 
+    def twin(self) -> Visitor:
+        """Open another tab: the same cookies, connections of its own."""
+        tab = Visitor()
+        tab._http.cookies.update(self._http.cookies)
+        return tab
+
     def close(self) -> None:
         self._http.close()
 

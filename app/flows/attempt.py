@@ -209,7 +209,9 @@ def _learn(desk: _Desk, attempt: Attempt, state: LearnerState) -> None:
         completed_at=known.completed_at or done, updated_at=desk.now,
     )  # fmt: skip
     learning.save_learned(desk.tx, after)
-    if after.score > known.score or not attempt.open:
+    # An end that moved nothing is no news to a gradebook, but for the nothing of who never scored.
+    empty_handed = not attempt.open and after.score == 0
+    if after.score > known.score or after.completed_at != known.completed_at or empty_handed:
         person_id, activity_id = desk.learner.person.id, desk.learner.activity.id
         _grade(desk, launches.to_grade(desk.tx, person_id, activity_id), after)
 

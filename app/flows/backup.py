@@ -114,7 +114,8 @@ def _revision(system: System) -> str:
     found, ours = archive.revision(system), head()
     if found is None or found != ours:
         raise SchemaBehind(
-            f"The database is at revision {found or 'none'}, and this version backs up and restores {ours}."
+            f"The database is at revision {found or 'none'}, and this version backs up and restores just "
+            f"{ours}. Use the version that the database was upgraded with."
         )
     return found
 

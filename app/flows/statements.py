@@ -90,13 +90,17 @@ def _send(deps: Deps, url: str, sealed: str, body: str) -> Outcome:
 
 def _meaning(response: Response, now: datetime) -> Outcome:
     status = response.status
-    if status in {200, 204}:
+    # A list of ids is the answer (xAPI 1.0.3 Communication §2.1.2). Anything else with a 200 is a
+    # proxy's or a login's page: the store itself has said nothing.
+    if status == 204 or (status == 200 and _is_list(response.body)):  # noqa: PLR2004 - HTTP's own numbers
         return Outcome("delivered", status=status)
     words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
     said = f"The record store answered {status}: {words}"
     if status == HTTPStatus.GONE:
         return Outcome("gone", said, status)
-    if 400 <= status < 500 and status not in _LATER:  # noqa: PLR2004 - HTTP's own ranges
+    page = response.headers.get("Content-Type", "").startswith("text/html")
+    # A page is a firewall's or a proxy's word: the store itself has not judged the statements.
+    if 400 <= status < 500 and status not in _LATER and not page:  # noqa: PLR2004 - HTTP's own ranges
         return Outcome("refused", said, status)
     asked = retry_after(response, now)
     wait = None if asked is None else asked.total_seconds()
@@ -104,3 +108,10 @@ def _meaning(response: Response, now: datetime) -> Outcome:
         status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None
     )
     return Outcome("throttled" if slower else "failed", said, status, wait)
+
+
+def _is_list(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), list)
+    except (ValueError, RecursionError):
+        return False

@@ -170,7 +170,8 @@ def to_restore(read: Read, hold_id: str, limit: int) -> list[Departure]:
     rows = read.conn.execute(
         select(*_DEPARTURE)
         .where(_pending(read, hold_id))
-        .order_by(departure.c.at.desc(), departure.c.id.desc())
+        # At one instant somebody can only have been deactivated before being deleted.
+        .order_by(departure.c.at.desc(), departure.c.kind.desc(), departure.c.id.desc())
         .limit(limit)
     )
     return [Departure(*row) for row in rows]

@@ -149,6 +149,9 @@ class Joiners(threading.Thread):
             number = len(self.acknowledged)
             body = {"schemas": [USER], "userName": f"joiner{number:05d}@campus.example"}
             made = self._demo.scim("POST", "/Users", body)
+            if made.status_code == 429:  # one tenant may not take all that there is
+                self._stop_now.wait(1)
+                continue
             assert made.status_code == 201, made.text
             self.acknowledged.append(made.json()["id"])
 
@@ -176,6 +179,7 @@ def test_a_gateway_is_backed_up_while_it_serves_and_goes_on_with_the_other_datab
         before = len(joiners.acknowledged)
         made = demo.ostiary("backup", str(file))
         after = len(joiners.acknowledged)
+        eventually(lambda: len(joiners.acknowledged) > after + 1)
     finally:
         joiners.stop()
         assert demo.stop() == 0
@@ -198,9 +202,8 @@ def test_a_gateway_is_backed_up_while_it_serves_and_goes_on_with_the_other_datab
         for number in (0, found - 1):
             one = moved.scim("GET", f"/Users/{joiners.acknowledged[number]}")
             assert one.json()["userName"] == f"joiner{number:05d}@campus.example"
-        lost = joiners.acknowledged[found:]
-        assert lost
-        assert moved.scim("GET", f"/Users/{lost[0]}").status_code == 404
+        lost = joiners.acknowledged[found]
+        assert moved.scim("GET", f"/Users/{lost}").status_code == 404
         again = {"schemas": [USER], "userName": f"joiner{found:05d}@campus.example"}
         assert moved.scim("POST", "/Users", again).status_code == 201
         assert moved.ostiary("backup", str(tmp_path / "again.ostiary"))["rows"] > made["rows"]

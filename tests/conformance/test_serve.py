@@ -82,7 +82,7 @@ def test_sigterm_lets_a_request_under_way_finish(served: Served):
         while chunk := line.recv(65536):
             answer += chunk
     assert answer.startswith(b"HTTP/1.1 201"), answer[:200]
-    assert served.process.wait(60) == 0
+    assert served.stop() == 0
     served.start()
     found = requests.get(
         served.url + "/scim/v2/Users", params={"filter": 'userName eq "late"'},

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from tests.answers import ACTIVITY, right_answer, wrong_answer
 from tests.demo import Demo, eventually
-from tests.visitor import Form, Page, Visitor
+from tests.visitor import Page, Visitor
 
-ACTIVITY = json.loads(files("app.learning").joinpath("seed/product_update.json").read_text())
 ADLNET = "http://adlnet.gov/expapi/verbs/"
 
 
@@ -32,21 +30,6 @@ def visitors() -> Iterator[list[Visitor]]:
     yield made
     for each in made:
         each.close()
-
-
-def plain(text: str) -> str:
-    return " ".join("".join(c for c in text if c not in "*`_").split())
-
-
-def right_answer(page: Page, form: Form) -> list[str]:
-    """Find the question on the page in the activity, and its right answer."""
-    labels = {plain(label) for label in form.choices.get("answer", {}).values()}
-    for item in ACTIVITY["items"]:
-        if labels and labels == {plain(choice["text"]) for choice in item.get("choices", [])}:
-            return item["correct"] if isinstance(item["correct"], list) else [item["correct"]]
-        if not labels and "choices" not in item and plain(item["prompt"]) in plain(form.text):
-            return [str(item["numeric"]["value"]) if "numeric" in item else item["accepted"][0]]
-    raise AssertionError(page.text)
 
 
 def launch(demo: Demo, visitor: Visitor, person: str) -> Page:
@@ -74,7 +57,7 @@ def learn_until_mastery(visitor: Visitor, page: Page) -> tuple[Page, int]:
     answers = 0
     while any("decision" in form.values for form in page.forms):
         form = page.form(field="decision")
-        page = visitor.submit(form, answer=right_answer(page, form))
+        page = visitor.submit(form, answer=right_answer(form))
         assert page.status == 200, page.text
         answers += 1
         assert answers < 60
@@ -112,10 +95,7 @@ def test_a_joiner_arrives_learns_and_leaves(demo: Demo, visitors: list[Visitor])
 
     # One wrong answer teaches, and the rest lead to mastery.
     form = page.form(field="decision")
-    wrong = next(
-        iter(set(form.choices.get("answer", {"0": ""})) - set(right_answer(page, form))), "-1"
-    )
-    page = lms.submit(form, answer=[wrong])
+    page = lms.submit(form, answer=wrong_answer(form))
     page, answers = learn_until_mastery(lms, page)
     assert "Completed" in page.text
     assert set(shown_progress(page)) == {100}

@@ -174,6 +174,7 @@ def test_who_misses_everything_gets_something_to_read_and_then_a_break(
     assert study.look(deps, launch).attempt.status == "exhausted"
     assert verbs(deps, tenant)[-1] == "terminated"
     assert not {"completed", "passed", "mastered"} & set(verbs(deps, tenant))
+    assert [fact["score"] for _, fact in grades(deps, tenant)] == [0.0]
     known, last, *_ = stored(deps, tenant, ada, activity)
     assert known.completed_at is None
     attempt.begin(deps, launch, after=last.id)
@@ -182,6 +183,16 @@ def test_who_misses_everything_gets_something_to_read_and_then_a_break(
     assert not again.attempt.practice
     finish(deps, launch)
     assert study.look(deps, launch).completed
+
+
+def test_an_end_that_moves_nothing_sends_no_grade_again(deps, tenant, launch):
+    give(deps, launch)
+    while study.look(deps, launch).asked is not None:
+        give(deps, launch, wrong)
+    assert study.look(deps, launch).attempt.status == "exhausted"
+    scores = [fact["score"] for _, fact in grades(deps, tenant)]
+    assert scores
+    assert len(set(scores)) == len(scores)
 
 
 # Nothing twice, nothing lost

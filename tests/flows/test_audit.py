@@ -199,3 +199,16 @@ def test_erasing_a_person_leaves_the_chain_valid(deps, tenant):
     assert (found.entries, found.faults) == (1, ())
     with deps.db.read(tenant.id) as read:
         assert "Ada" not in str(audit.page(read, None, 10))
+
+
+def test_the_log_that_is_kept_elsewhere_gets_checkpoints(deps, tenant):
+    from structlog.testing import capture_logs
+
+    from app.flows import upkeep
+
+    note(deps, tenant, 3)
+    with capture_logs() as lines:
+        assert upkeep.checkpoints(deps) == 1
+    with deps.db.read(tenant.id) as read:
+        end = audit.end(read)
+    assert [(one["tenant"], one["entries"], one["mac"]) for one in lines] == [("acme", 3, end.mac)]

@@ -103,12 +103,34 @@ def test_what_was_said_before_the_destination_came_is_not_sent(deps, tenant, rec
     assert record_store.arrived == after
 
 
-@pytest.mark.parametrize("status", [500, 502, 401, 403, 404, 429])
-def test_a_failing_store_is_waited_for_and_nothing_is_skipped(
-    deps, tenant, record_store, destination, clock, status
+@pytest.mark.parametrize("words", [b"<!doctype html><p>Please sign in.</p>", b"", b'{"ok": true}'])
+def test_a_200_without_the_ids_is_nobodys_receipt(
+    deps, tenant, record_store, destination, clock, words
 ):
     said = say(deps, tenant, 3)
-    record_store.answers = [(status, {})]
+    record_store.words = words
+    Worker(deps).run_until_idle()
+    assert backlog(deps, tenant)[0]["attempts"] == 1
+    assert "answered 200" in backlog(deps, tenant)[0]["last_error"]
+    record_store.words = b"[]"
+    clock.move(seconds=7)
+    Worker(deps).run_until_idle()
+    assert backlog(deps, tenant) == []
+    assert list(record_store.kept) == said
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        *((status, {}) for status in (500, 502, 401, 403, 404, 429)),
+        (400, {"Content-Type": "text/html; charset=utf-8"}),  # a firewall's page
+    ],
+)
+def test_a_failing_store_is_waited_for_and_nothing_is_skipped(
+    deps, tenant, record_store, destination, clock, status, headers
+):
+    said = say(deps, tenant, 3)
+    record_store.answers = [(status, headers)]
     Worker(deps).run_until_idle()
     waiting = backlog(deps, tenant)[0]
     assert waiting["attempts"] == 1

@@ -18,6 +18,7 @@ from app.store import guard as kept
 from app.store.tables.learning import assignment
 from scim.schemas import GROUP
 from tests import learners
+from tests.demo import eventually
 from tests.provisioning import Desk, ids, off, refs, standing
 
 
@@ -342,3 +343,21 @@ def test_departures_of_long_ago_are_forgotten_but_not_those_of_a_hold(desk, deps
     hold = holds(deps, tenant)[0]
     with deps.db.read(tenant.id) as read:
         assert kept.progress(read, hold.id)["people"] == 7
+
+
+def test_the_worker_brings_back_whom_an_administrator_wants_back(desk, deps, tenant):
+    from app.worker import Worker
+
+    keys = everyone(desk, 20)
+    for key in keys[:8]:
+        desk.patch(key, off())
+    decide(deps, tenant, guard.restore, holds(deps, tenant)[0].id)
+    worker = Worker(deps)
+    working = threading.Thread(target=worker.run)
+    working.start()
+    try:
+        assert eventually(lambda: not holds(deps, tenant, "restoring"), seconds=30)
+    finally:
+        worker.stop()
+        working.join()
+    assert desk.total("active eq true") == 20

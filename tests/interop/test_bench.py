@@ -34,6 +34,9 @@ def test_every_case_runs_on_every_subject(tmp_path: Path):
         assert {subject["name"] for subject in one["subjects"]} == CASES[one["case"]]
         assert all(0 < subject["operations"] <= 25 for subject in one["subjects"])
         assert one["case"] in ran.stdout
+    (gate,) = found["gate"]
+    assert [way["name"] for way in gate["ways"]] == ["with the gate", "busy_timeout only"]
+    assert all(0 < way["writes"] <= 25 for way in gate["ways"])
 
 
 @pytest.mark.interop
