@@ -63,7 +63,7 @@ def test_a_failing_destination_says_why_since_when_and_can_be_tried_now(
     for one in claim(deps):
         record(deps, one, "throttled", "The platform asks us to slow down.", retry_after=3600)
     page = console.get("/admin/outbox").text
-    assert shows(page, "asks us to slow down since 2 Mar 2026, 09:00 3 since 2 Mar 2026, 09:00 2 Mar 2026, 10:00")  # fmt: skip
+    assert shows(page, "asks us to slow down since 2 Mar 2026, 09:00 3 since 2 Mar 2026, 09:00 next try 2 Mar 2026, 10:00")  # fmt: skip
     assert "Our &lt;LMS&gt;" in page
     assert claim(deps) == []
     assert post(console, "/outbox/try", destination=lms).location == "/admin/outbox"
