@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install test lint test-interop test-faults bench bench-cutoff clean
+.PHONY: run install test lint test-interop test-faults bench bench-cutoff bench-delivery clean
 
 run: install
 	$(BIN)/ostiary demo --dir demo-data --port 8000
@@ -49,6 +49,9 @@ bench: $(VENV)/.installed-interop
 
 bench-cutoff: $(VENV)/.installed
 	$(BIN)/python -m bench.cutoff
+
+bench-delivery: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.delivery
 
 clean:
 	rm -rf $(VENV) demo-data .coverage .mypy_cache .ruff_cache .pytest_cache

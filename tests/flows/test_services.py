@@ -50,7 +50,7 @@ def lms(deps, tenant, http):
 @pytest.fixture
 def processes(deps, settings):
     """Two of them: each has its own connections, and they share nothing but the database."""
-    other = Database(settings.database_url, system_url=settings.database_system_url)
+    other = Database(settings.database_url, system_url=settings.database_system_url, seal=deps.seal)
     yield deps, replace(deps, db=other)
     other.close()
 

@@ -143,7 +143,7 @@ def test_when_every_connection_is_in_use_the_next_is_told_to_wait(deps, tenant):
             handle.__enter__()
             held.append(handle)
     assert (busy.value.wire_code, UNCHANGED in busy.value.message) == ("database_busy", True)
-    for handle in held:
+    for handle in reversed(held):
         handle.__exit__(None, None, None)
     with db.read(tenant.id):
         pass
