@@ -38,13 +38,13 @@ def outbox_page() -> str:
     show = request.args.get("show", "")
     if show not in _SHOWN:
         show = ""
-    wanted, before = _named(request.args.get("destination", "")), request.args.get("before")
-    after = int(before) if before and before.isascii() and before.isdigit() else None
+    wanted = _named(request.args.get("destination", ""))
+    before = request.args.get("before", type=int)
     deps = here.deps()
     with deps.db.read(g.session.tenant.id) as read:
         rows = deliveries.page(
             read, deps.clock(), _PAGE + 1, _SHOWN[show][1],
-            destination=wanted or None, before=min(after, 2**62) if after is not None else None,
+            destination=wanted or None, before=before and max(0, min(before, 2**62)),
         )  # fmt: skip
         lines, stores = deliveries.fares(read), destinations.listed(read)
     return render_template(
