@@ -128,12 +128,13 @@ class Post:
         self._has_served = self._has_served or self._child.ready
         return None if self._has_served else self._child.code
 
-    def succeed(self) -> None:
-        """Start a successor from the code and settings as they are now."""
+    def succeed(self) -> bool:
+        """Start a successor from the code and settings as they are now; False when there is no room for one."""
         try:
             self._successor = self._start()
         except OSError as error:
             self._log.error("not replaced", process=self.name, reason=str(error))
+        return self.changing
 
     def look(self) -> bool:
         """See to the processes; False when a successor just proved unfit."""
@@ -207,8 +208,7 @@ class Supervisor:
             self._replace_next()
             web_fit, worker_fit = self._web.look(), self._worker.look()
             if not (web_fit and worker_fit):
-                # What runs goes on. Whoever would have come next stays too: one code, one settings.
-                self._to_replace.clear()
+                self._stay()
         stop_listening()
         # The web first: what it still answers may give the worker something to deliver.
         for post in (self._web, self._worker):
@@ -226,11 +226,16 @@ class Supervisor:
     def _renew(self, *_: object) -> None:
         self._renewed = True
 
+    def _stay(self) -> None:
+        """What runs goes on. Whoever would have come next stays too: one code, one settings."""
+        self._to_replace.clear()
+
     def _replace_next(self) -> None:
         if self._web.changing or self._worker.changing:
             return
         if self._to_replace:
-            self._to_replace.pop(0).succeed()
+            if not self._to_replace.pop(0).succeed():
+                self._stay()
         elif self._renewed:
             self._renewed = False
             self._to_replace = [self._web, self._worker]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.supervisor import Child, Post
+from app.cli.supervisor import Child, Post, Supervisor
 from tests.demo import eventually
 
 MAIN = """
@@ -190,3 +190,26 @@ time.sleep(600)
     )
     eventually(lambda: supervised.seen("goes on"))
     assert supervised.end()[0] == 0
+
+
+def test_where_there_is_no_room_for_a_successor_nobody_is_replaced(monkeypatch):
+    class Serving:
+        started, code, ready = 0.0, None, True
+
+    rooms, workers = [Serving()], []
+
+    def web():
+        if not rooms:
+            raise BlockingIOError("no room")
+        return rooms.pop()
+
+    def worker():
+        workers.append(Serving())
+        return workers[-1]
+
+    monkeypatch.setattr("app.cli.supervisor.signal.signal", lambda *_: None)
+    supervisor = Supervisor(web=web, worker=worker)
+    supervisor._renew()
+    for _ in range(3):
+        supervisor._replace_next()
+    assert len(workers) == 1
