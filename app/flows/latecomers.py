@@ -21,14 +21,14 @@ def refuse(tx: Tx, connection_id: str, notice: VerifiedLogout, now: datetime) ->
         _one_at_a_time(tx, connection_id, notice.session_index)
         once.claim(tx, _session(connection_id), notice.session_index, now + _KEPT)
     elif notice.subject is not None:
-        _one_at_a_time(tx, connection_id, notice.subject)
+        _alone_with(tx, connection_id, notice.subject)
         once.renew(tx, _subject(connection_id), notice.subject, now + _KEPT)
 
 
 def is_over(tx: Tx, said: VerifiedAssertion, begun_at: datetime) -> bool:
     """Tell whether the provider has ended what a sign-in, begun at `begun_at`, rests on."""
     of, index = said.connection_id, said.session_index
-    _one_at_a_time(tx, of, said.subject)
+    _alone_with(tx, of, said.subject)
     until = once.until(tx, _subject(of), said.subject)
     if until is not None and begun_at < until - _KEPT:
         return True
@@ -40,6 +40,11 @@ def is_over(tx: Tx, said: VerifiedAssertion, begun_at: datetime) -> bool:
 
 def _one_at_a_time(tx: Tx, connection_id: str, name: str) -> None:
     exclusive(tx.conn, tx.tenant, "provider session", connection_id, name)
+
+
+def _alone_with(tx: Tx, connection_id: str, subject: str) -> None:
+    # The lock under which a sign-in makes its person: it ends with the logout, or begins after it.
+    exclusive(tx.conn, tx.tenant, "oidc", connection_id, subject)
 
 
 def _session(connection_id: str) -> str:

@@ -24,7 +24,7 @@ from tests.provisioning import Desk, off
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 PAGES = [
-    "", "/people", "/people?q=ada", "/platforms", "/connections", "/outbox", "/outbox?show=all",
+    "", "/people", "/people?q=ada", "/platforms", "/connections", "/outbox", "/outbox?show=all", "/outbox?before=1",
     "/destinations", "/departures", "/log", "/log?before=1",
 ]  # fmt: skip
 
@@ -448,3 +448,8 @@ def test_the_log_shows_who_did_what_page_by_page(console, deps, tenant):
     second = console.get(f"/admin/log?before={older[1]}").text
     assert "administrator.created" in second
     assert "count: 3" in first
+
+
+@pytest.mark.parametrize("before", ["1" * 5000, "9" * 30, "-" + "9" * 30, "0", "later", ""])
+def test_a_place_in_the_outbox_that_makes_no_sense_is_no_fault_of_ours(console, before):
+    assert console.get(f"/admin/outbox?before={before}").status_code == 200

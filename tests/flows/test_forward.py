@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +13,8 @@ from app.flows import forward, redeliver, tenancy
 from app.kernel.errors import NotFound
 from app.store import destinations, outbox, statements
 from app.worker import Worker
+from keys.errors import SealBroken
+from keys.seal import Seal
 
 
 class RecordStore(ThreadingHTTPServer):
@@ -385,3 +388,18 @@ def test_who_was_sending_while_the_cursor_was_set_back_does_not_move_it_on(
 def test_a_rewind_leaves_no_trace_in_other_tenants(deps, tenant, other_tenant, destination):
     with pytest.raises(NotFound):
         redeliver.rewind(deps, redeliver.operator(deps, "globex"), destination, deps.clock())
+
+
+def test_a_fault_of_ours_is_told_where_one_looks_for_what_waits(
+    deps, tenant, record_store, destination, clock
+):
+    said = say(deps, tenant)
+    lost = replace(deps, seal=Seal(["another key, since the one before is gone"]))
+    with pytest.raises(SealBroken):
+        Worker(lost).run_until_idle()
+    (waiting,) = backlog(deps, tenant)
+    assert "A fault of the gateway: SealBroken" in waiting["last_error"]
+    assert (waiting["attempts"], waiting["lease"]) == (1, None)
+    clock.move(seconds=2)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
