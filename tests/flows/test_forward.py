@@ -26,7 +26,7 @@ class RecordStore(ThreadingHTTPServer):
         self.arrived: list[str] = []
         self.batches: list[int] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
-        self.words = b"[]"
+        self.words = b'["an id"]'
         self.refuses: set[str] = set()
         self.most = 1000
         self.url = f"http://127.0.0.1:{self.server_port}/xapi"
@@ -106,7 +106,9 @@ def test_what_was_said_before_the_destination_came_is_not_sent(deps, tenant, rec
     assert record_store.arrived == after
 
 
-@pytest.mark.parametrize("words", [b"<!doctype html><p>Please sign in.</p>", b"", b'{"ok": true}'])
+@pytest.mark.parametrize(
+    "words", [b"<!doctype html><p>Please sign in.</p>", b"", b"[]", b"[{}]", b'{"ok": true}']
+)
 def test_a_200_without_the_ids_is_nobodys_receipt(
     deps, tenant, record_store, destination, clock, words
 ):
@@ -115,7 +117,7 @@ def test_a_200_without_the_ids_is_nobodys_receipt(
     Worker(deps).run_until_idle()
     assert backlog(deps, tenant)[0]["attempts"] == 1
     assert "answered 200" in backlog(deps, tenant)[0]["last_error"]
-    record_store.words = b"[]"
+    record_store.words = b'["an id"]'
     clock.move(seconds=7)
     Worker(deps).run_until_idle()
     assert backlog(deps, tenant) == []
