@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from app.kernel.errors import Unavailable
 from app.store.db import Database
 from bench.procs import NotRunning
 from bench.rounds import Bounds
+from keys.seal import Seal
 
 PROCESSES, THREADS = 2, 4
 """As `ostiary serve` has them, with OSTIARY_WEB_PROCESSES=2 and OSTIARY_WEB_THREADS=4."""
@@ -79,8 +81,12 @@ def _figures(name: str, rounds: list[list[Written]]) -> dict[str, Any]:
     }
 
 
+def _seal() -> Seal:
+    return Seal([secrets.token_urlsafe(48)])
+
+
 def _round(path: Path, bounds: Bounds, *, gated: bool) -> list[Written]:
-    database = Database(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}", _seal())
     with database.system(write=True) as system:
         system.conn.execute(_TABLE)
     database.close()
@@ -103,7 +109,7 @@ def _round(path: Path, bounds: Bounds, *, gated: bool) -> list[Written]:
 
 
 def _process(path: str, gated: bool, bounds: Bounds, together: Any, results: Any) -> None:  # noqa: FBT001
-    database = Database(f"sqlite:///{path}", pool_size=THREADS + 2)
+    database = Database(f"sqlite:///{path}", _seal(), pool_size=THREADS + 2)
     if not gated:
         database._gate = None  # noqa: SLF001 - what the gate is good for shows only without it
     ready = threading.Barrier(THREADS, action=lambda: together.wait(_STARTING_SECONDS))

@@ -169,7 +169,9 @@ def test_pages_inside_the_course(demo: Demo, desks: Any):
 
 def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     learner, page, base = desks().page, administrator.page, demo.note["base_url"]
-    for name in ("Overview", "People", "Platforms", "Sign-in", "Deliveries", "Record stores"):
+    for name in (
+        "Overview", "People", "Departures", "Platforms", "Sign-in", "Deliveries", "Record stores", "Audit log",
+    ):  # fmt: skip
         page.get_by_role("navigation", name="Sections").get_by_role("link", name=name).click()
         assert page.get_by_role("heading", level=1).inner_text() == name
         inspect(page)
@@ -182,7 +184,7 @@ def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
         "outbox", "list", "--tenant", demo.note["tenant"])))  # fmt: skip
     demo.control("PUT", "faults/lms", {})
     go(administrator, f"{base}/admin/outbox", "Deliveries")
-    page.get_by_role("button", name="Try again").first.click()
+    page.get_by_role("button", name="given up again").first.click()
     assert "for another try" in page.get_by_role("status").inner_text()
     inspect(page)
     go(administrator, f"{base}/admin/outbox?show=all", "Deliveries")
@@ -193,11 +195,30 @@ def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     page.get_by_role("link", name="Emil Berg").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Emil Berg"
     inspect(page)
-    page.get_by_role("button", name="End all sessions and launches").click()
+    page.get_by_role("button", name="End all sessions").click()
     assert "ended" in page.get_by_role("status").inner_text()
     inspect(page)
     learner.reload()
     go(administrator, f"{base}/admin/people?q=nobody+has+this+name", "People")
+
+
+def test_departures_are_shown_on_every_page_and_undone_with_one_click(
+    demo: Demo, administrator: Desk
+):
+    page, base = administrator.page, demo.note["base_url"]
+    schema = "urn:ietf:params:scim:schemas:core:2.0:User"
+    for number in range(7):
+        body = {"schemas": [schema], "userName": f"leaver{number}@campus.example", "active": True}
+        made = demo.scim("POST", "/Users", body).json()["id"]
+        assert demo.scim("DELETE", f"/Users/{made}").status_code == 204
+    go(administrator, f"{base}/admin", "Overview")
+    page.get_by_role("link", name="Look and decide").click()
+    page.get_by_role("heading", name="Who left").wait_for()
+    inspect(page)
+    page.get_by_role("button", name="Bring everyone back").click()
+    eventually(lambda: page.get_by_text("departures are undone").count())
+    inspect(page)
+    go(administrator, f"{base}/admin/departures", "Departures")
 
 
 def test_pages_of_the_campus(demo: Demo, desks: Any):
