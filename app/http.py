@@ -99,7 +99,8 @@ class Http:
                         raise HttpFailed(_TOO_SLOW) from error
                     raise HttpFailed(_why(error, host)) from error
         except AddressRefused as error:
-            raise HttpFailed(str(error), permanent=True) from None
+            # A name may resolve elsewhere in a moment; an address that is written out never will.
+            raise HttpFailed(str(error), permanent=_is_address(host)) from None
         except UnicodeError:
             raise HttpFailed(f"{host[:200]!r} is not the name of a host.", permanent=True) from None
 
@@ -178,6 +179,14 @@ _watch: ContextVar[_Watch] = ContextVar("watch")
 
 class AddressRefused(Exception):  # noqa: N818 - a verdict; no OSError, which urllib3 would take for a broken line
     """The name resolves only to addresses that we don't connect to."""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def check_address(address: str, *, insecure: bool) -> None:

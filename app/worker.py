@@ -41,7 +41,7 @@ class Worker:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._stop = threading.Event()
+        self._stopped = False
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._under_way: Counter[str] = Counter()
@@ -54,9 +54,9 @@ class Worker:
         self._log = structlog.get_logger("ostiary.worker")
 
     def stop(self) -> None:
-        """Finish what is under way, then return from `run`."""
-        self._stop.set()
-        self._wake.set()
+        """Finish what is under way, then return from `run`. A signal's handler may call this."""
+        # No event: its lock may be this very thread's at the moment of the signal.
+        self._stopped = True
 
     def run(self, parent: int | None = None) -> None:
         """Work until stopped, or until `parent` (a process id) is no longer our parent."""
@@ -64,11 +64,12 @@ class Worker:
             ThreadPoolExecutor(_SENDERS, thread_name_prefix="send") as senders,
             ThreadPoolExecutor(_STREAMS, thread_name_prefix="forward") as streams,
         ):
-            while not self._stop.is_set() and parent in {None, os.getppid()}:
+            while not self._stopped and parent in {None, os.getppid()}:
                 if not self._tried(senders, streams):
                     attentive = time.monotonic() < self._attentive_until
                     self._wake.wait(_SHORT_PAUSE_SECONDS if attentive else _PAUSE_SECONDS)
                     self._wake.clear()
+            self._finish()
         for _ in range(_LAST_TRIES):
             if self._done and not self._recorded():
                 time.sleep(_PAUSE_SECONDS)
@@ -84,6 +85,14 @@ class Worker:
                 forward.forward(self._deps, stream)
             if not claimed and not streams:
                 return
+
+    def _finish(self) -> None:
+        """Record what comes back as it does: who waits for the slowest may be killed before that is done."""
+        while self._under_way:
+            if self._done:
+                self._recorded()
+            self._wake.wait(_PAUSE_SECONDS)
+            self._wake.clear()
 
     def _tried(self, senders: ThreadPoolExecutor, streams: ThreadPoolExecutor) -> bool:
         try:
@@ -133,10 +142,17 @@ class Worker:
         """Bring the next people back whom an administrator wants back."""
         if time.monotonic() < self._restore_at:
             return False
-        if guard.go_on(self._deps):
-            return True
         self._restore_at = time.monotonic() + _RESTORE_SECONDS
-        return False
+        try:
+            found = guard.go_on(self._deps)
+        except OstiaryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - deliveries must go on; it is tried again in a moment
+            self._log.error("restoration", exc_info=error)
+            return False
+        if found:
+            self._restore_at = 0.0
+        return found
 
     def _sent(self, claimed: Claimed) -> Callable[[Future[Sent]], None]:
         def done(future: Future[Sent]) -> None:

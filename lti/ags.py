@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TypeVar
 
+from keys.strict_json import StrictJsonError, parse
 from lti import pylti
 from lti.errors import ServiceRefused
 from lti.paging import next_url
@@ -145,6 +147,8 @@ def score_outcome(response: HttpResponse, now: datetime) -> Outcome:
     outcome = classify(response, now)
     if outcome.kind is not Kind.REFUSED:
         return outcome
+    if response.status == HTTPStatus.NOT_FOUND and not _is_json(response.body):
+        return Outcome(Kind.MISSING, _NOT_THERE + detail(response))
     reasons = {
         400: _NO_GRADE,
         422: _NO_GRADE,
@@ -156,10 +160,22 @@ def score_outcome(response: HttpResponse, now: datetime) -> Outcome:
     return Outcome(Kind.REFUSED, reason + detail(response))
 
 
+_NOT_THERE = (
+    "There is nothing at the line item's address just now: it may have been deleted, or a proxy answers "
+    "while the platform is away."
+)
 _NO_GRADE = (
     "The platform takes no grade for this person in this line item, as is usual for teachers, "
     "test students and people who left the course."
 )
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        parse(body)
+    except StrictJsonError:
+        return False
+    return True
 
 
 def line_items_request(

@@ -50,13 +50,14 @@ class HttpResponse(Protocol):
 
 
 class Kind(StrEnum):
-    """What to do about an answer."""
+    """What to do about an answer. MISSING: nothing is there, perhaps for good, perhaps for a moment."""
 
     ACCEPTED = "accepted"
     SUPERSEDED = "superseded"
     THROTTLED = "throttled"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, no secret
     REFUSED = "refused"
+    MISSING = "missing"
     RETRY = "retry"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.config import Settings, load
 from app.deps import Deps, assemble
+from app.kernel import transaction
 from app.kernel.tenant import Tenant, TenantId
 from app.store import migrate, tenants
 from tests.postgres import Server
@@ -30,6 +31,13 @@ class TestClock:
 
     def move(self, **by: float) -> None:
         self.now += timedelta(**by)
+
+
+@pytest.fixture(autouse=True)
+def _no_transaction_is_left_open() -> Iterator[None]:
+    """A transaction that a test leaves open in this thread would spoil those after it."""
+    yield
+    assert not transaction.is_open()
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,9 @@ def verify(slug: str | None, kept: Path | None, as_json: bool) -> None:
         raise click.ClickException(f"The checkpoint is of the tenant {known[0]!r}.")
     with deps.db.system() as system:
         found = [one for one in tenants.listed(system) if slug in {None, one.slug}]
-    if not found:
-        raise click.ClickException(f"There is no tenant {slug!r}.")
+    for wanted in filter(None, (slug, known and known[0])):
+        if wanted not in {one.slug for one in found}:
+            raise click.ClickException(f"There is no tenant {wanted!r}.")
     shown, sound = [], True
     for tenant in found:
         seen = known[1] if known and known[0] == tenant.slug else None

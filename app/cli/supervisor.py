@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ GRACE_SECONDS = 30
 _READY_SECONDS = 60.0
 _QUICK_DEATH = 5.0
 _LONGEST_PAUSE = 30.0
+_MOST_DOUBLINGS = 10
 _LOOK_SECONDS = 0.1
 
 
@@ -35,16 +35,22 @@ class Child:
 
     def __init__(self, command: list[str], env: dict[str, str], *shared: int) -> None:
         self._pipe, report = os.pipe()
-        os.set_blocking(self._pipe, False)
-        # A process group of its own: Ctrl-C in a terminal reaches the supervisor alone, which drains.
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            [*command, "--report", str(report)],
-            env=env,
-            pass_fds=(report, *shared),
-            process_group=0,
-            preexec_fn=_with_parent(),  # noqa: PLW1509 - one system call, no lock
-        )
-        os.close(report)
+        for end in (self._pipe, report):  # who reports must not wait for us to read
+            os.set_blocking(end, False)
+        try:
+            # A process group of its own: Ctrl-C in a terminal reaches the supervisor alone, which drains.
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [*command, "--report", str(report)],
+                env=env,
+                pass_fds=(report, *shared),
+                process_group=0,
+                preexec_fn=_with_parent(),  # noqa: PLW1509 - one system call, no lock
+            )
+        except BaseException:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(report)
         self._said = b""
         self.started = time.monotonic()
         self.told_to_end: float | None = None
@@ -122,12 +128,13 @@ class Post:
         self._has_served = self._has_served or self._child.ready
         return None if self._has_served else self._child.code
 
-    def succeed(self) -> None:
-        """Start a successor from the code and settings as they are now."""
+    def succeed(self) -> bool:
+        """Start a successor from the code and settings as they are now; False when there is no room for one."""
         try:
             self._successor = self._start()
         except OSError as error:
             self._log.error("not replaced", process=self.name, reason=str(error))
+        return self.changing
 
     def look(self) -> bool:
         """See to the processes; False when a successor just proved unfit."""
@@ -161,7 +168,8 @@ class Post:
         if self._due is None:
             quick = now - self._child.started < _QUICK_DEATH
             self._quick_deaths = self._quick_deaths + 1 if quick else 0
-            pause = min(_LONGEST_PAUSE, 0.5 * 2**self._quick_deaths) if quick else 0.0
+            doubled = 0.5 * 2 ** min(self._quick_deaths, _MOST_DOUBLINGS)
+            pause = min(_LONGEST_PAUSE, doubled) if quick else 0.0
             self._due = now + pause
             self._log.error("died", process=self.name, code=self._child.code, again_in=pause)
         if now >= self._due:
@@ -182,25 +190,25 @@ class Supervisor:
     """Runs the posts until told to stop (SIGTERM, SIGINT); SIGHUP replaces their processes one by one."""
 
     def __init__(self, web: Callable[[], Child], worker: Callable[[], Child]) -> None:
-        self._stop, self._renew = threading.Event(), threading.Event()
+        # No events: a signal can come while this very thread has an event's lock, and would wait for itself.
+        self._stopped = self._renewed = False
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
-        signal.signal(signal.SIGHUP, lambda *_: self._renew.set())
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._renew)
         self._web, self._worker = Post("web", web), Post("worker", worker)
         self._to_replace: list[Post] = []
 
     def run(self, stop_listening: Callable[[], None]) -> int:
         """Supervise; returns the exit code. Gives up only if the first web process never served."""
         code = None
-        while not self._stop.wait(_LOOK_SECONDS):
+        while self._goes_on():
             code = self._web.failed_at_once
             if code is not None:
                 break
             self._replace_next()
             web_fit, worker_fit = self._web.look(), self._worker.look()
             if not (web_fit and worker_fit):
-                # What runs goes on. Whoever would have come next stays too: one code, one settings.
-                self._to_replace.clear()
+                self._stay()
         stop_listening()
         # The web first: what it still answers may give the worker something to deliver.
         for post in (self._web, self._worker):
@@ -208,13 +216,28 @@ class Supervisor:
                 time.sleep(_LOOK_SECONDS)
         return code or (0 if code is None else 1)
 
+    def _goes_on(self) -> bool:
+        time.sleep(_LOOK_SECONDS)
+        return not self._stopped
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+
+    def _renew(self, *_: object) -> None:
+        self._renewed = True
+
+    def _stay(self) -> None:
+        """What runs goes on. Whoever would have come next stays too: one code, one settings."""
+        self._to_replace.clear()
+
     def _replace_next(self) -> None:
         if self._web.changing or self._worker.changing:
             return
         if self._to_replace:
-            self._to_replace.pop(0).succeed()
-        elif self._renew.is_set():
-            self._renew.clear()
+            if not self._to_replace.pop(0).succeed():
+                self._stay()
+        elif self._renewed:
+            self._renewed = False
             self._to_replace = [self._web, self._worker]
 
 

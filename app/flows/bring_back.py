@@ -14,6 +14,7 @@ from app.store.db import Tx
 from app.store.guard import Departure
 from scim.schemas import GROUP, USER
 
+_DELETED = "This person has been deleted since."
 _NAME_TAKEN = "Somebody else bears this user name by now."
 
 
@@ -31,9 +32,13 @@ class Back:
 
 def all_of(back: Back, departures: Sequence[Departure]) -> None:
     """Undo departures, given the last first; what has changed since then is left as it is."""
+    _hold_all(back, departures)
     left_groups, undone = defaultdict[str, list[str]](list), list[str]()
     for one in departures:
         if one.kind == "left_group" and one.group_id:
+            if memberships.unknown(back.tx, [one.person_id]):
+                guard.failed(back.tx, one.id, _DELETED)
+                continue
             left_groups[one.group_id].append(one.person_id)
         elif why := _person(back, one):
             guard.failed(back.tx, one.id, why)
@@ -44,18 +49,32 @@ def all_of(back: Back, departures: Sequence[Departure]) -> None:
     guard.restored(back.tx, undone, back.now)
 
 
+def _hold_all(back: Back, departures: Sequence[Departure]) -> None:
+    """Hold people, then groups, before anything is written: a request holds one, then wants a counter."""
+    for person_id in sorted({one.person_id for one in departures}):
+        people.lock(back.tx, person_id)
+    named = {one.group_id for one in departures if one.group_id}
+    for group_id in sorted(named.union(*(one.before.get("groups", ()) for one in departures))):
+        scim.lock(back.tx, group_id)
+
+
 def _person(back: Back, one: Departure) -> str | None:
     """Undo a deactivation or deletion; returns why that can't be."""
     person = people.lock(back.tx, one.person_id)
     if person is None:
         return "This person has been erased."
     if one.kind == "deactivated":
-        if person.deleted_at is None and not person.active:
+        if person.deleted_at is not None:
+            return _DELETED
+        if not person.active:
             _activate(back, person)
-    elif person.deleted_at is not None:
-        if person.user_name and people.by_user_name(back.tx, person.user_name):
-            return _NAME_TAKEN
-        _undelete(back, person, one)
+    else:
+        if person.deleted_at is not None:
+            if person.user_name and people.by_user_name(back.tx, person.user_name):
+                return _NAME_TAKEN
+            _undelete(back, person)
+        # Also of whom the client itself has made anew since then: it knows nothing of roles.
+        _give_back(back, person, one)
     if one.settled_at is not None:
         learning.take_up_assignments(back.tx, one.person_id, one.settled_at)
     audit.record(
@@ -72,11 +91,14 @@ def _activate(back: Back, person: Person) -> None:
         scim.save(back.tx, back.client, USER, before, {**before.body, "active": True}, back.now)
 
 
-def _undelete(back: Back, person: Person, one: Departure) -> None:
+def _undelete(back: Back, person: Person) -> None:
     people.save(back.tx, replace(person, deleted_at=None), back.now)
     gone = scim.deleted(back.tx, back.client, USER, person.id)
     if gone is not None:
         scim.restore(back.tx, back.client, USER, gone, gone.body, back.now)
+
+
+def _give_back(back: Back, person: Person, one: Departure) -> None:
     for role in one.before.get("roles", ()):
         people.grant(back.tx, person.id, role, back.by, back.now)
     for group_id in one.before.get("groups", ()):
@@ -84,9 +106,10 @@ def _undelete(back: Back, person: Person, one: Departure) -> None:
 
 
 def _into_group(back: Back, group_id: str, person_ids: Sequence[str]) -> None:
-    """Let people be members again; a group that was deleted with its members comes back as well."""
-    scim.lock(back.tx, group_id)
+    """Let people be members again; a group of the client's own that it deleted comes back as well."""
     gone = scim.deleted(back.tx, back.client, GROUP, group_id)
+    if gone is not None and gone.owner != back.client:
+        return  # somebody else's doing, and meant
     if gone is not None:
         scim.restore(back.tx, back.client, GROUP, gone, gone.body, back.now)
     if not memberships.add(back.tx, group_id, person_ids, back.now):

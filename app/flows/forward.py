@@ -9,6 +9,7 @@ from datetime import timedelta
 from app.deps import Deps
 from app.flows import statements
 from app.kernel.delivery import Outcome, pause
+from app.kernel.errors import OstiaryError
 from app.store import destinations
 from app.store import statements as stored
 from app.store.destinations import Stream
@@ -37,6 +38,18 @@ def forward(deps: Deps, stream: Stream) -> int:
     A batch that is refused is halved until the one bad statement is found; that one becomes a dead
     delivery which an administrator sees, and the stream goes on.
     """
+    try:
+        return _forward(deps, stream)
+    except OstiaryError:
+        raise  # our own database is away or busy
+    except Exception as error:
+        # A key that is gone, say: whoever looks at what waits must find the reason there.
+        told = f"A fault of the gateway: {type(error).__name__}: {error}"[:500]
+        _record(deps, stream, [], Outcome("failed", told))
+        raise
+
+
+def _forward(deps: Deps, stream: Stream) -> int:
     with deps.db.system() as system:
         found = stored.after(system, stream.tenant, stream.txid, stream.seq, _BATCH)
     batch = _bounded(found)
@@ -63,7 +76,7 @@ def _bounded(found: list[Stored]) -> list[Stored]:
 
 
 def _record(deps: Deps, stream: Stream, batch: list[Stored], outcome: Outcome) -> int:
-    now, last = deps.clock(), batch[-1]
+    now = deps.clock()
     with deps.db.system(write=True) as system:
         if outcome.kind == "gone":
             tx = system.within(stream.tenant)
@@ -75,6 +88,7 @@ def _record(deps: Deps, stream: Stream, batch: list[Stored], outcome: Outcome) -
             wait = pause(failures, secrets.randbelow(1000) / 1000, outcome)
             destinations.failed(system, stream, outcome.message or "no answer", now, now + wait)
             return 0
+        last = batch[-1]
         mine = destinations.advance(system, stream, (last.txid, last.seq), now)
         if mine and outcome.kind == "refused":
             tx = system.within(stream.tenant)

@@ -82,6 +82,7 @@ _MEANING: Mapping[str, Kind] = MappingProxyType({
     service.Kind.ACCEPTED: "delivered",
     service.Kind.SUPERSEDED: "superseded",
     service.Kind.REFUSED: "refused",
+    service.Kind.MISSING: "later",
     service.Kind.THROTTLED: "throttled",
 })  # fmt: skip
 

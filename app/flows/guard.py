@@ -44,7 +44,7 @@ def note(act: Act, left: Sequence[Left]) -> None:
     if not left:
         return
     # One at a time, so that two requests at once can't both stay below the bound.
-    exclusive(act.tx.conn, act.tx.tenant, "guard", act.client)
+    _one_at_a_time(act.tx, act.client)
     held = guard.hold_of(act.tx, act.client)
     gone = [
         Departure(act.deps.ids.new(), one.person_id, one.kind, one.group_id, one.before, act.now)
@@ -102,12 +102,20 @@ def go_on(deps: Deps) -> bool:
 
 
 def _open_one(tx: Tx, hold_id: str) -> Hold:
+    found = guard.get(tx, hold_id)
+    if found is not None:
+        # A departure that is just being noted belongs to the hold before it is decided, or to none.
+        _one_at_a_time(tx, found.client)
     held = guard.lock(tx, hold_id)
     if held is None:
         raise NotFound("There is no such hold.")
     if held.status != "open":
         raise Conflict("This was decided already.", code="hold_closed")
     return held
+
+
+def _one_at_a_time(tx: Tx, client: str) -> None:
+    exclusive(tx.conn, tx.tenant, "guard", client)
 
 
 def _open_if_too_many(act: Act) -> bool:
@@ -117,11 +125,14 @@ def _open_if_too_many(act: Act) -> bool:
         return False
     share = settings.guard_percent / 100
     active = scim.active_people(act.tx, act.client)
-    if guard.noted(act.tx, act.client, since) <= max(settings.guard_minimum, int(share * active)):
+    least = max(settings.guard_minimum, int(share * active))
+    if not guard.more_noted(act.tx, act.client, since, least):
         return False  # the cheap answer, nearly always
+    if guard.admitted(act.tx, act.client, act.now):
+        return False
     left, gone = guard.departed(act.tx, act.client, since)
     allowed = max(settings.guard_minimum, int(share * (active + gone)))
-    if left <= allowed or guard.admitted(act.tx, act.client, act.now):
+    if left <= allowed:
         return False
     new = Hold(
         act.deps.ids.new(), act.client, "open", active + gone, allowed, act.now, None, None, None

@@ -102,7 +102,7 @@ def enter(deps: Deps, it: Verified, browser: str) -> Launched:
             resource_link_id=place.resource_link_id, line_item_id=place.line_item_id,
             activity_id=activity_id, user_id=launch.sub, roles=launch.roles,
             browser_digest=credential.digest(browser.encode()),
-            return_url=launch.presentation.return_url,
+            return_url=launch.presentation.return_url, begun_at=state.created_at,
         )  # fmt: skip
     return Launched(credential.scoped(it.tenant, launch_id), it.tenant, person.id, activity_id)
 

@@ -35,6 +35,7 @@ def sign_in(
     `slug` may be empty where the address lies in a tenant's verified domain. An unknown account is
     answered like a wrong password, as slowly, and throttled alike.
     """
+    begun = deps.clock()
     address = email_address(email.strip())
     tenant = _tenant(deps, slug.strip(), address)
     if tenant is None or address is None or len(password) > LONGEST:
@@ -50,7 +51,8 @@ def sign_in(
     now = deps.clock()
     with deps.db.tx(tenant.id) as tx:
         person = people.lock(tx, known[1].id)
-        if person is None or not person.may_enter or not tenant.enabled:
+        open_now = tenants.get(tx)  # again: checking a password takes long
+        if person is None or not person.may_enter or open_now is None or not open_now.enabled:
             raise Refused(
                 "This account is switched off. Ask your administrator.", code="person_inactive"
             )
@@ -58,8 +60,9 @@ def sign_in(
             raise Refused(_WRONG, code="wrong_password")
         tries.succeeded(tx, address, visit, now)
         text = signin.start_session(
-            deps, tx, person, "local", now, visit.previous, identity_id=known[0].id
-        )
+            deps, tx, person, "local", now, visit.previous, identity_id=known[0].id,
+            begun_at=begun,
+        )  # fmt: skip
     signin.leave_other_tenant(deps, visit.previous, tenant.id)
     return SignedIn(text, local_path(return_to, _HOME), person)
 

@@ -39,6 +39,9 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
     else:
         person = _adopted(act, bearer, body)
     scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
+    if bearer is not None and not person.active:
+        _shut_out(act, person)
+        guard.note(act, [Left(person.id, "deactivated")])
     act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
     return Stored(person.id, dict(body), 1, act.now, act.now, act.client)
 
@@ -143,9 +146,6 @@ def _adopted(act: Act, person: Person, body: Mapping[str, Any]) -> Person:
         raise Uniqueness("Another User bears this userName.")
     after = person_of(person, body, act)
     people.save(act.tx, after, act.now)
-    if not after.active:
-        _shut_out(act, person)
-        guard.note(act, [Left(person.id, "deactivated")])
     return after
 
 

@@ -192,7 +192,7 @@ def _enter(
             )
         if not once.claim(tx, f"signin:{trust.id}", said.unique_id, said.claim_until):
             raise Refused("This sign-in was used already. Please start again.", code="replayed")
-        if said.session_index and latecomers.is_over(tx, trust.id, said.session_index):
+        if latecomers.is_over(tx, said, sign_in.issued_at):
             raise Refused("Your identity provider has signed you out meanwhile.", code="signed_out")
         domains = tenants.verified_domains(tx)
         candidates = link_candidates(said, LinkBy(trust.link_by), domains)
@@ -203,6 +203,7 @@ def _enter(
         text = start_session(
             deps, tx, person, "oidc", now, previous, identity_id=identity.id,
             connection_id=trust.id, idp_session=said.session_index, sealed_id_token=hint,
+            begun_at=sign_in.issued_at,
         )  # fmt: skip
     leave_other_tenant(deps, previous, trust.tenant.id)
     return SignedIn(text, sign_in.return_to, person)

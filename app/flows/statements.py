@@ -92,7 +92,7 @@ def _meaning(response: Response, now: datetime) -> Outcome:
     status = response.status
     # A list of ids is the answer (xAPI 1.0.3 Communication §2.1.2). Anything else with a 200 is a
     # proxy's or a login's page: the store itself has said nothing.
-    if status == 204 or (status == 200 and _is_list(response.body)):  # noqa: PLR2004 - HTTP's own numbers
+    if status == 204 or (status == 200 and _are_ids(response.body)):  # noqa: PLR2004 - HTTP's own numbers
         return Outcome("delivered", status=status)
     words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
     said = f"The record store answered {status}: {words}"
@@ -110,8 +110,9 @@ def _meaning(response: Response, now: datetime) -> Outcome:
     return Outcome("throttled" if slower else "failed", said, status, wait)
 
 
-def _is_list(body: bytes) -> bool:
+def _are_ids(body: bytes) -> bool:
     try:
-        return isinstance(json.loads(body), list)
+        said = json.loads(body)
     except (ValueError, RecursionError):
         return False
+    return isinstance(said, list) and bool(said) and all(isinstance(one, str) for one in said)

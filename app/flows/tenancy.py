@@ -13,6 +13,7 @@ from app.kernel.errors import Conflict, Invalid, NotFound, Refused
 from app.kernel.tenant import Tenant, TenantId
 from app.store import audit, destinations, people, tenants, tokens
 from app.store import statements as stored
+from app.store.chain import FOUNDED
 from app.store.db import Tx
 from keys import jwk
 
@@ -42,9 +43,7 @@ def found(deps: Deps, slug: str, name: str) -> Tenant:
             raise Conflict(f"There is a tenant {slug!r} already.")
         tenants.add(system, tenant, now)
         rings.ensure(deps, system, slug, tenant_id, fresh)
-        audit.record(
-            system.within(tenant_id), deps.ids.new(), now, "operator", "tenant.founded", tenant_id
-        )
+        audit.record(system.within(tenant_id), deps.ids.new(), now, "operator", FOUNDED, tenant_id)
     return tenant
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 _BLOCKS = 10
+_APART = 5
+"""So many windows the clocks of two machines may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,10 @@ class Share:
 def grant(count: Count, window: int, wanted: int, limit: Limit) -> tuple[Count, int]:
     """Take from the shared count; returns it as it then is, and how much was granted.
 
-    A process whose clock is behind takes from the window that others are in already.
+    A process whose clock is a little behind takes from the window that others are in already. One far
+    ahead is of a clock that has been put right since, and must keep nobody waiting until it comes.
     """
-    now = count if count.window >= window else Count(window, 0)
+    now = count if 0 <= count.window - window <= _APART else Count(window, 0)
     granted = max(0, min(wanted, limit.most - now.taken))
     return Count(now.window, now.taken + granted), granted
 

@@ -12,11 +12,12 @@ _open: ContextVar[int] = ContextVar("open_transactions", default=0)
 @contextmanager
 def entered() -> Iterator[None]:
     """Mark a transaction as open for the duration of the block."""
-    token = _open.set(_open.get() + 1)
+    _open.set(_open.get() + 1)
     try:
         yield
     finally:
-        _open.reset(token)
+        # Counted down, not set back: blocks need not end in the order in which they were nested.
+        _open.set(_open.get() - 1)
 
 
 def is_open() -> bool:

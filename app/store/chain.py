@@ -6,7 +6,7 @@ Entries are appended last of all in a transaction, since every writer of a tenan
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,8 @@ from app.store.sql import insert_once, locked
 from app.store.tables.tenants import audit, audit_head
 from keys.seal import Seal
 
+FOUNDED = "tenant.founded"
+"""What the first entry of every tenant tells; older ones than it there can't be."""
 _ENTRY, _END = "audit entry", "audit end"
 _NEW = insert(audit)
 _HEAD = select(audit_head.c.n, audit_head.c.mac, audit_head.c.seal).where(
@@ -32,6 +34,7 @@ _CHAINED = (
 )
 _UNCHAINED = select(audit.c.at).where(audit.c.tenant_id == bindparam("tenant"), audit.c.n.is_(None))
 _AT_ONCE = 1_000
+_MOST_FAULTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,11 @@ def verify(
     A changed, inserted, removed or reordered entry is a fault, a tail that was cut off too. An end that
     was moved back together with its own old seal can only be told by a `checkpoint` kept elsewhere.
     """
-    faults, last, first_at = list[str](), End(0, ""), None
+    faults, last, first = list[str](), End(0, ""), None
     for row in _rows(conn, tenant):
-        first_at = first_at or row.at
-        faults += _entry_faults(tenant, last, row, seal)
+        first = first or row
+        if len(faults) < _MOST_FAULTS:  # a missing key makes a fault of every entry
+            faults += _entry_faults(tenant, last, row, seal)
         last = End(row.n, row.mac)
         if checkpoint and checkpoint.n == last.n and checkpoint.mac != last.mac:
             faults.append(f"Entry {last.n} is not the one that the checkpoint saw.")
@@ -103,8 +107,7 @@ def verify(
     if checkpoint and checkpoint.n > last.n:
         faults.append(f"The checkpoint saw {checkpoint.n} entries; {last.n} are here.")
     older = list(conn.execute(_UNCHAINED, {"tenant": tenant}).scalars())
-    if first_at and any(at > first_at for at in older):
-        faults.append("There are entries outside the chain that are younger than its beginning.")
+    faults += _beginning_faults(first, older)
     return Verdict(last.n, len(older), last, tuple(faults))
 
 
@@ -132,6 +135,16 @@ def _entry_faults(tenant: TenantId, last: End, row: Row[Any], seal: Seal) -> lis
     said = Entry(row.id, row.at, row.actor, row.action, row.subject, row.detail)
     if not seal.mac_matches(_ENTRY, _bytes(tenant, last, said), row.mac or ""):
         return [f"Entry {row.n} is not as it was written."]
+    return []
+
+
+def _beginning_faults(first: Row[Any] | None, older: Sequence[datetime]) -> list[str]:
+    if first is None:
+        return [] if older else ["There is no entry at all, not even the one of the founding."]
+    if older and first.action == FOUNDED:
+        return ["There are entries outside the chain, which has been there since the founding."]
+    if any(at > first.at for at in older):
+        return ["There are entries outside the chain that are younger than its beginning."]
     return []
 
 

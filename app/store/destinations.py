@@ -65,7 +65,9 @@ def anything_due(system: System, now: datetime) -> bool:
 def claim(system: System, now: datetime, lease: str, until: datetime, limit: int) -> list[Stream]:
     """Lease destinations that have statements to send and are due."""
     due = _due(system, now)
-    query = select(destination).where(due).order_by(destination.c.next_at).limit(limit)
+    # Those that fail come last: many that hang must not keep a healthy one waiting.
+    order = (destination.c.attempts > 0, destination.c.next_at)
+    query = select(destination).where(due).order_by(*order).limit(limit)
     if system.conn.dialect.name != "sqlite":
         query = query.with_for_update(skip_locked=True, of=destination)
     rows = system.conn.execute(query).all()

@@ -24,7 +24,11 @@ from app.store.outbox import OF_KEY, OF_LANE, Fact
 from app.store.tables.outbox import delivery, delivery_attempt, event
 
 PER_DESTINATION = 4
-"""So many deliveries of one worker may be under way to a destination; while it fails, one of all workers."""
+"""So many deliveries of one worker may be under way to a destination, and one more that is a probe.
+
+While a lane fails, one of all workers. A platform may be many tenants' at once: one that keeps its four
+busy must not keep another's failing lane from being probed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ _TRIES = select(func.count()).where(
 
 def anything_due(system: System, now: datetime, under_way: Mapping[str, int]) -> bool:
     """Tell by a mere read whether `claim` would find something."""
-    return lanes.anything_due(system, now, _full(under_way), under_way)
+    return lanes.anything_due(system, now, _full(under_way))
 
 
 def claim(
@@ -93,14 +97,14 @@ def claim(
     `under_way` says how many this worker has by destination: a lane gets what is left of four, a
     failing one a single probe.
     """
-    found = lanes.due(system, now, limit, _full(under_way), under_way)
+    found = lanes.due(system, now, limit, _full(under_way))
     taken = dict(under_way)
     claimed: list[Claimed] = []
     for number, one in enumerate(found):
         # Every lane has its share before one has more.
         share = max(1, (limit - len(claimed)) // (len(found) - number))
         room = PER_DESTINATION - taken.get(one.destination, 0)
-        most = min(share, limit - len(claimed), 1 if one.failing else room)
+        most = min(share, limit - len(claimed), min(1, room + 1) if one.failing else room)
         if most < 1 or (one.failing and not lanes.may_probe(system, one, now)):
             continue
         rows = _take(system, one, now, lease, most)

@@ -16,12 +16,13 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
 from app.store.db import Read, System, Tx
-from app.store.sql import locked
+from app.store.sql import among, locked
 from app.store.tables.guard import departure, hold
 from app.store.tables.people import person
 from app.store.tables.scim import resource
@@ -29,6 +30,7 @@ from app.store.tables.scim import resource
 COUNTED = ("deactivated", "deleted", "left_group")
 _GONE = ("deactivated", "deleted")
 _NEW = insert(departure)
+_THEIRS = and_(person.c.tenant_id == departure.c.tenant_id, person.c.id == departure.c.person_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,13 @@ def add(tx: Tx, client: str, left: Sequence[Departure], hold_id: str | None) -> 
     ])  # fmt: skip
 
 
-def noted(read: Read, client: str, since: datetime) -> int:
-    """Count a client's departures since then that count: no fewer than the people who left."""
-    return int(read.conn.execute(_recent(read, client, since, func.count())).scalar_one())
+def more_noted(read: Read, client: str, since: datetime, than: int) -> bool:
+    """Tell whether more of a client's departures since then count: no fewer than the people who left.
+
+    However many they are, no more than that are looked at.
+    """
+    further = _recent(read, client, since, departure.c.id).offset(than).limit(1)
+    return read.conn.execute(further).first() is not None
 
 
 def departed(read: Read, client: str, since: datetime) -> tuple[int, int]:
@@ -150,17 +156,23 @@ def close(tx: Tx, hold_id: str, status: str, by: str, now: datetime, **more: Any
 
 
 def unsettled(read: Read, hold_id: str) -> list[str]:
-    """Return the people of a hold who left wholly and for whom nothing has followed yet, by id."""
+    """Return the people of a hold who left wholly and for whom nothing has followed yet, by id.
+
+    Not those whom their client has brought back since: they haven't left.
+    """
     waiting = and_(
         _within(read, hold_id), departure.c.settled_at.is_(None), departure.c.kind != "left_group"
     )
-    found = select(departure.c.person_id).where(waiting).distinct()
+    gone = or_(person.c.active.is_(False), person.c.deleted_at.is_not(None))
+    found = select(departure.c.person_id).join(person, _THEIRS).where(waiting, gone).distinct()
     return sorted(read.conn.execute(found).scalars())
 
 
 def settle(tx: Tx, now: datetime, *, hold_id: str | None = None, ids: Sequence[str] = ()) -> None:
     """Note that what follows from departures has been done: of a hold, or of these."""
-    which = departure.c.id.in_(ids) if hold_id is None else departure.c.hold_id == hold_id
+    which = (
+        among(tx.conn, departure.c.id, ids) if hold_id is None else departure.c.hold_id == hold_id
+    )
     mine = and_(departure.c.tenant_id == tx.tenant, departure.c.settled_at.is_(None), which)
     tx.conn.execute(update(departure).where(mine).values(settled_at=now))
 
@@ -190,8 +202,9 @@ def failed(tx: Tx, departure_id: str, why: str) -> None:
 
 
 def restoring(system: System) -> tuple[str, str] | None:
-    """Find a hold whose restoration is under way: (tenant, id)."""
-    found = select(hold.c.tenant_id, hold.c.id).where(hold.c.status == "restoring").limit(1)
+    """Find a hold whose restoration is under way, any of them, so that none holds another up: (tenant, id)."""
+    found = select(hold.c.tenant_id, hold.c.id).where(hold.c.status == "restoring")
+    found = found.order_by(func.random()).limit(1)
     row = system.conn.execute(found).first()
     return None if row is None else (row.tenant_id, row.id)
 
@@ -218,7 +231,7 @@ def people_of(read: Read, hold_id: str, limit: int, offset: int = 0) -> list[Row
             departure.c.failed, person.c.display_name, person.c.user_name, person.c.given_name,
             person.c.family_name, group.c.body.label("group_body"),
         )
-        .join(person, and_(person.c.tenant_id == departure.c.tenant_id, person.c.id == departure.c.person_id))
+        .join(person, _THEIRS)
         .outerjoin(group, and_(group.c.tenant_id == departure.c.tenant_id, group.c.id == departure.c.group_id))
         .where(_within(read, hold_id))
         .order_by(departure.c.at.desc(), departure.c.id.desc())

@@ -93,7 +93,6 @@ _head = (
 _OPEN = and_(
     lane.c.open_at <= _NOW,
     lane.c.destination.not_in(bindparam("full", expanding=True, type_=Str)),
-    or_(lane.c.failures == 0, lane.c.destination.not_in(bindparam("busy", expanding=True, type_=Str))),
     exists().where(tenant.c.id == lane.c.tenant_id, tenant.c.enabled),
     ~SWITCHED_OFF,
 )  # fmt: skip
@@ -124,19 +123,15 @@ def ensure(tx: Tx, name: str, now: datetime) -> None:
         insert_once(tx.conn, lane, row)
 
 
-def anything_due(
-    system: System, now: datetime, full: Collection[str], busy: Collection[str]
-) -> bool:
+def anything_due(system: System, now: datetime, full: Collection[str]) -> bool:
     """Tell by a mere read whether `due` would find a lane."""
-    given = {"now": now, "full": sorted(full), "busy": sorted(busy)}
+    given = {"now": now, "full": sorted(full)}
     return system.conn.execute(_ANY, given).first() is not None
 
 
-def due(
-    system: System, now: datetime, most: int, full: Collection[str], busy: Collection[str]
-) -> list[Lane]:
-    """Return open lanes with something due: not those `full`, nor the failing ones that are `busy`."""
-    given = {"now": now, "most": most, "full": sorted(full), "busy": sorted(busy)}
+def due(system: System, now: datetime, most: int, full: Collection[str]) -> list[Lane]:
+    """Return open lanes with something due, but those `full`."""
+    given = {"now": now, "most": most, "full": sorted(full)}
     rows = system.conn.execute(_DUE, given)
     return [Lane(TenantId(row.tenant_id), row.destination, row.failures > 0) for row in rows]
 

@@ -14,7 +14,7 @@ from app.kernel.person import Person
 from app.kernel.tenant import Tenant, TenantId
 from app.store import people
 from app.store.db import Read, System, Tx
-from app.store.sql import held
+from app.store.sql import epoch_of, hold
 from app.store.tables.lti import deployment, launch, registration
 from app.store.tables.people import person
 from app.store.tables.tenants import tenant
@@ -66,10 +66,8 @@ _OWN = [launch.c[name] for name in (
 
 _MOST_TO_GRADE = 200
 _NEW = insert(launch).values(
-    tenant_epoch=select(tenant.c.epoch).where(tenant.c.id == bindparam("of")).scalar_subquery(),
-    registration_epoch=select(registration.c.epoch)
-    .where(registration.c.id == bindparam("by"))
-    .scalar_subquery(),
+    tenant_epoch=epoch_of(tenant, tenant.c.id == bindparam("of")),
+    registration_epoch=epoch_of(registration, registration.c.id == bindparam("by")),
 )
 _OF_THIS_EPOCH = and_(
     launch.c.ended_at.is_(None),
@@ -79,6 +77,11 @@ _OF_THIS_EPOCH = and_(
 STANDS = and_(_OF_THIS_EPOCH, tenant.c.enabled, registration.c.enabled)
 """Whether a launch, joined with its tenant and registration, is neither over nor cut off."""
 
+_WHOSE = (
+    select(person.c.id)
+    .join(launch, (launch.c.tenant_id == person.c.tenant_id) & (launch.c.person_id == person.c.id))
+    .where(launch.c.tenant_id == bindparam("tenant"), launch.c.id == bindparam("id"))
+)
 _COUNTED = (
     select(func.count())
     .select_from(launch)
@@ -97,8 +100,12 @@ def add(
     *, registration_id: str, deployment_id: str, person_id: str, identity_id: str,
     context_id: str | None, resource_link_id: str, line_item_id: str | None, activity_id: str | None,
     user_id: str | None, roles: Sequence[str], browser_digest: str, return_url: str | None,
+    begun_at: datetime | None = None,
 ) -> None:  # fmt: skip
-    """Insert a launch; only the digest of the browser's secret is kept."""
+    """Insert a launch, by a login that was begun at `begun_at`; of the browser's secret only the digest.
+
+    It never stands if its tenant or platform was switched off since then.
+    """
     tx.conn.execute(_NEW, {
         "tenant_id": tx.tenant, "id": launch_id, "registration_id": registration_id,
         "deployment_id": deployment_id, "person_id": person_id, "identity_id": identity_id,
@@ -106,7 +113,7 @@ def add(
         "activity_id": activity_id, "user_id": user_id, "roles": list(roles),
         "instructor": lti_roles.is_instructor(roles), "browser_digest": browser_digest,
         "return_url": return_url, "created_at": now, "expires_at": expires_at,
-        "of": tx.tenant, "by": registration_id,
+        "of": tx.tenant, "by": registration_id, "begun_at": begun_at or now,
     })  # fmt: skip
 
 
@@ -125,7 +132,7 @@ def standing(
     if browser_digest is not None:
         statement = statement.where(launch.c.browser_digest == browser_digest)
     if isinstance(read, Tx):
-        statement = held(read.conn, statement, person)
+        hold(read.conn, _WHOSE, person, {"tenant": read.tenant, "id": launch_id})
     row = read.conn.execute(statement).first()
     return None if row is None else _launch(read, row)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from app.store.db import Read, System, Tx
-from app.store.sql import insert_once
+from app.store.sql import insert_once, upsert
 from app.store.tables.tenants import once
 
 
@@ -36,6 +36,18 @@ def last_to_expire(read: Read, kind: str) -> datetime | None:
         select(func.max(once.c.expires_at)).where(mine)
     ).scalar()
     return last
+
+
+def renew(tx: Tx, kind: str, key: str, expires_at: datetime) -> None:
+    """Claim (kind, key) until it expires, whoever claimed it before."""
+    row = {"tenant_id": tx.tenant, "kind": kind, "key": key, "expires_at": expires_at}
+    upsert(tx.conn, once, row, ("tenant_id", "kind", "key"))
+
+
+def until(read: Read, kind: str, key: str) -> datetime | None:
+    """Return until when (kind, key) is claimed."""
+    mine = (once.c.tenant_id == read.tenant) & (once.c.kind == kind) & (once.c.key == key)
+    return read.conn.execute(select(once.c.expires_at).where(mine)).scalar()
 
 
 def forget(tx: Tx, kind: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy import Row, Select, func, insert, or_, select, union, update
 
 from app.kernel.tenant import OPERATOR, Tenant, TenantId
 from app.store.db import Read, System
@@ -101,10 +101,11 @@ def enable(system: System, registration_id: str, now: datetime, *, enabled: bool
 
 
 def led_into(system: System, registration_id: str) -> list[TenantId]:
-    """Return the tenants that a platform's approved deployments lead into."""
-    mine = (deployment.c.registration_id == registration_id) & deployment.c.tenant_id.is_not(None)
-    found = select(deployment.c.tenant_id).where(mine).distinct().order_by(deployment.c.tenant_id)
-    return [TenantId(one) for one in system.conn.execute(found).scalars()]
+    """Return the tenants that a platform's approved deployments lead into, and the one that it belongs to."""
+    theirs = select(deployment.c.tenant_id).where(deployment.c.registration_id == registration_id)
+    owner = select(registration.c.tenant_id).where(registration.c.id == registration_id)
+    found = system.conn.execute(union(theirs, owner)).scalars()
+    return [TenantId(one) for one in sorted(filter(None, found))]
 
 
 def deployed(system: System, registration_id: str, deployment_id: str) -> Deployed | None:

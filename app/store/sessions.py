@@ -17,7 +17,7 @@ from app.kernel.person import Person
 from app.kernel.tenant import Tenant
 from app.store import people
 from app.store.db import Read, Tx
-from app.store.sql import held
+from app.store.sql import epoch_of, hold
 from app.store.tables.access import connection, session
 from app.store.tables.people import identity, person
 from app.store.tables.tenants import tenant
@@ -42,12 +42,9 @@ class Session:
 
 
 _NEW = insert(session).values(
-    tenant_epoch=select(tenant.c.epoch).where(tenant.c.id == bindparam("of")).scalar_subquery(),
-    connection_epoch=func.coalesce(
-        select(connection.c.epoch)
-        .where(connection.c.tenant_id == bindparam("of"), connection.c.id == bindparam("by"))
-        .scalar_subquery(),
-        0,
+    tenant_epoch=epoch_of(tenant, tenant.c.id == bindparam("of")),
+    connection_epoch=epoch_of(
+        connection, connection.c.tenant_id == bindparam("of"), connection.c.id == bindparam("by")
     ),
 )
 RESTS_ON = session.join(tenant, tenant.c.id == session.c.tenant_id).outerjoin(
@@ -83,6 +80,13 @@ _STANDING = (
         people.MAY_ENTER,
     )
 )  # fmt: skip
+_WHOSE = (
+    select(person.c.id)
+    .join(
+        session, (session.c.tenant_id == person.c.tenant_id) & (session.c.person_id == person.c.id)
+    )
+    .where(session.c.tenant_id == bindparam("tenant"), session.c.id == bindparam("id"))
+)
 _COUNTED = (
     select(func.count())
     .select_from(RESTS_ON)
@@ -97,14 +101,18 @@ _COUNTED = (
 def add(
     tx: Tx, session_id: str, person_id: str, secret: bytes, via: str, now: datetime, expires_at: datetime,
     *, identity_id: str | None = None, connection_id: str | None = None,
-    idp_session: str | None = None, sealed_id_token: str | None = None,
+    idp_session: str | None = None, sealed_id_token: str | None = None, begun_at: datetime | None = None,
 ) -> None:  # fmt: skip
-    """Insert a signed-in session (via oidc, saml or local)."""
+    """Insert a signed-in session (via oidc, saml or local), by a sign-in that was begun at `begun_at`.
+
+    It never stands if its tenant or connection was switched off since then.
+    """
     tx.conn.execute(_NEW, {
         "tenant_id": tx.tenant, "id": session_id, "person_id": person_id, "identity_id": identity_id,
         "connection_id": connection_id, "via": via, "digest": credential.digest(secret),
         "idp_session": idp_session, "sealed_id_token": sealed_id_token, "created_at": now,
         "expires_at": expires_at, "seen_at": now, "of": tx.tenant, "by": connection_id,
+        "begun_at": begun_at or now,
     })  # fmt: skip
 
 
@@ -114,10 +122,10 @@ def standing(read: Read, presented: Credential, now: datetime) -> Session | None
     That is: the session itself, the person, the tenant, and the connection it came by. Inside a
     write transaction the person's row is locked, so that a cut-off comes wholly before or after.
     """
-    statement, asked = _STANDING, {"tenant": read.tenant, "id": presented.id, "now": now}
+    asked = {"tenant": read.tenant, "id": presented.id, "now": now}
     if isinstance(read, Tx):
-        statement = held(read.conn, statement, person)
-    row = read.conn.execute(statement, asked).first()
+        hold(read.conn, _WHOSE, person, asked)
+    row = read.conn.execute(_STANDING, asked).first()
     if row is None or not credential.matches(presented, row.digest):
         return None
     return Session(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    or_,
     select,
     text,
 )
@@ -109,18 +110,30 @@ def cut(table: Table, now: datetime) -> dict[str, Any]:
     return {"enabled": False, "epoch": table.c.epoch + 1, "cut_at": now}
 
 
+def epoch_of(table: Table, *which: ColumnElement[bool]) -> ColumnElement[int]:
+    """The epoch that something begins in which was begun at `:begun_at`.
+
+    One that never was, where the row is switched off, or was since then: between the judgement that it is
+    enabled and this statement another process may have done so, and what is made now must not stand later.
+    """
+    begun = bindparam("begun_at", type_=table.c.cut_at.type)
+    still_open = (table.c.enabled, or_(table.c.cut_at.is_(None), table.c.cut_at <= begun))
+    return func.coalesce(select(table.c.epoch).where(*which, *still_open).scalar_subquery(), -1)
+
+
 def locked(conn: Connection, statement: Select[Any]) -> Select[Any]:
     """Lock the rows read; SQLite's one writer needs no row lock."""
     return statement if conn.dialect.name == "sqlite" else statement.with_for_update()
 
 
-def held(conn: Connection, statement: Select[Any], table: Table) -> Select[Any]:
-    """Keep a table's rows from changing until the transaction ends, while others may still read them."""
-    return (
-        statement
-        if conn.dialect.name == "sqlite"
-        else statement.with_for_update(read=True, of=table)
-    )
+def hold(conn: Connection, found: Select[Any], table: Table, asked: Mapping[str, Any]) -> None:
+    """Keep a table's rows among those found from changing until the transaction ends; others may read them.
+
+    What rests on them is to be read afterwards: PostgreSQL, having waited for a row, reads that row anew,
+    and takes the ones joined to it as they were before.
+    """
+    if conn.dialect.name != "sqlite":
+        conn.execute(found.with_for_update(read=True, of=table), asked)
 
 
 def transaction_id(conn: Connection) -> int:

@@ -97,5 +97,6 @@ def revoke_all(tx: Tx, person_id: str, now: datetime) -> int:
         (token.c.tenant_id == tx.tenant)
         & (token.c.person_id == person_id)
         & token.c.revoked_at.is_(None)
+        & or_(token.c.expires_at.is_(None), token.c.expires_at > now)
     )
     return tx.conn.execute(update(token).where(mine).values(revoked_at=now)).rowcount

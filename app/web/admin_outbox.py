@@ -38,13 +38,13 @@ def outbox_page() -> str:
     show = request.args.get("show", "")
     if show not in _SHOWN:
         show = ""
-    wanted, before = _named(request.args.get("destination", "")), request.args.get("before")
-    after = int(before) if before and before.isascii() and before.isdigit() else None
+    wanted = _named(request.args.get("destination", ""))
+    before = request.args.get("before", type=int)
     deps = here.deps()
     with deps.db.read(g.session.tenant.id) as read:
         rows = deliveries.page(
             read, deps.clock(), _PAGE + 1, _SHOWN[show][1],
-            destination=wanted or None, before=min(after, 2**62) if after is not None else None,
+            destination=wanted or None, before=before and min(max(before, 0), 2**62),
         )  # fmt: skip
         lines, stores = deliveries.fares(read), destinations.listed(read)
     return render_template(
@@ -105,8 +105,9 @@ def switch(destination_id: UUID, what: str) -> AnyResponse:
 def rewind(destination_id: UUID) -> AnyResponse:
     """Send a record store everything again from an instant on."""
     try:
-        since = datetime.fromisoformat(request.form.get("since", "")).replace(tzinfo=UTC)
-    except ValueError:
+        since = datetime.fromisoformat(request.form.get("since", ""))
+        since = since.astimezone(UTC) if since.tzinfo else since.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Invalid("Say from when on, as a date and a time.") from None
     count = redeliver.rewind(here.deps(), _acting(), str(destination_id), since)
     return redirect(f"/admin/destinations?done={count}", 303)

@@ -23,7 +23,9 @@ NEWEST_ONLY = "UPDATE delivery SET newest_only = true WHERE kind = 'ags_score'"
 CLIENTS = """
 UPDATE scim_resource SET client = coalesce(
   (SELECT min(client) FROM scim_external_id e WHERE e.tenant_id = scim_resource.tenant_id
-   AND e.resource_id = scim_resource.id AND e.type = scim_resource.type), 'default')
+   AND e.resource_id = scim_resource.id AND e.type = scim_resource.type),
+  (SELECT min(client) FROM token t WHERE t.tenant_id = scim_resource.tenant_id AND t.kind = 'scim'
+   HAVING count(DISTINCT client) = 1), 'default')
 """
 TALLY = """
 INSERT INTO scim_tally (tenant_id, type, client, live, active)
@@ -31,6 +33,11 @@ SELECT r.tenant_id, r.type, r.client, count(*), sum(CASE WHEN p.active THEN 1 EL
 FROM scim_resource r LEFT JOIN person p ON p.tenant_id = r.tenant_id AND p.id = r.id
 WHERE r.deleted_at IS NULL GROUP BY r.tenant_id, r.type, r.client
 """
+CUT_OFF = [
+    f"UPDATE {table} SET epoch = 1, cut_at = CURRENT_TIMESTAMP WHERE NOT enabled"
+    for table in ("tenant", "connection", "registration")
+]
+"""Until now what was switched off ended its sessions when it was switched on again; that is over."""
 REFUSED = "entries of the audit log are never changed or removed"
 ON_SQLITE = [
     f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
@@ -227,7 +234,7 @@ def upgrade() -> None:
     op.add_column("tenant", sa.Column("cut_at", TIME, nullable=True))
     op.add_column("token", sa.Column("person_id", STR, nullable=True))
     op.create_index("ix_token_person", "token", ["tenant_id", "person_id"], unique=False)
-    for fill in (LANES, NEWEST_ONLY, CLIENTS, TALLY):
+    for fill in (LANES, NEWEST_ONLY, CLIENTS, TALLY, *CUT_OFF):
         op.execute(fill)
     op.drop_table("scim_count")
     for trigger in ON_SQLITE if op.get_bind().dialect.name == "sqlite" else ON_POSTGRES:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.demo import eventually
-from tests.served import USER, Served, gone
+from tests.demo import Demo, eventually
+from tests.served import USER, Served, children_of, gone
 
 
 @pytest.fixture
@@ -141,3 +141,14 @@ def test_the_doctor_finds_what_is_wrong(served: Served):
     found = {row["check"]: row for row in json.loads(served.ostiary("doctor", "--json").stdout)}
     assert not found["secret keys"]["ok"]
     assert "OSTIARY_SECRET_KEYS" in found["secret keys"]["detail"]
+
+
+def test_a_terminal_that_closes_over_the_demo_leaves_nothing_behind(tmp_path: Path):
+    demo = Demo(tmp_path, {}, "--no-campus")
+    (serve,) = children_of(demo.process.pid)
+    # The terminal's SIGHUP goes to the demo's group, and would tell `serve` to go on anew.
+    assert os.getpgid(serve) != os.getpgid(demo.process.pid)
+    demo.process.send_signal(signal.SIGHUP)
+    demo.process.wait(60)
+    assert demo.stop() == 0
+    assert gone(serve)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DatabaseError
 
+from app.cli.audit import audit as cli
 from app.config import load
 from app.deps import Deps, assemble
+from app.flows import tenancy
 from app.store import audit
 from app.store.chain import End
 from app.store.db import parse_url
@@ -212,3 +215,33 @@ def test_the_log_that_is_kept_elsewhere_gets_checkpoints(deps, tenant):
     with deps.db.read(tenant.id) as read:
         end = audit.end(read)
     assert [(one["tenant"], one["entries"], one["mac"]) for one in lines] == [("acme", 3, end.mac)]
+
+
+def test_a_log_that_is_gone_altogether_is_missed(deps, intruder):
+    tenant = tenancy.found(deps, "initech", "Initech")
+    note(deps, tenant, 3)
+    assert verdict(deps, tenant).faults == ()
+    with intruder() as conn:
+        conn.execute(text("DELETE FROM audit"))
+        conn.execute(text("DELETE FROM audit_head"))
+    assert "not even the one of the founding" in verdict(deps, tenant).faults[0]
+
+
+def test_no_entry_outside_the_chain_is_older_than_the_founding(deps, intruder):
+    tenant = tenancy.found(deps, "initech", "Initech")
+    with intruder() as conn:
+        conn.execute(text(
+            "INSERT INTO audit (tenant_id, id, at, actor, action, subject, detail) "
+            "SELECT tenant_id, 'forged', '2001-01-01 00:00:00', actor, 'tried', subject, detail FROM audit"
+        ))  # fmt: skip
+    assert "since the founding" in verdict(deps, tenant).faults[0]
+
+
+def test_a_checkpoint_of_a_tenant_that_is_gone_is_no_proof(deps, tenant, monkeypatch, tmp_path):
+    note(deps, tenant)
+    monkeypatch.setattr("app.cli.audit.ready", lambda: deps)
+    kept = tmp_path / "checkpoint.json"
+    kept.write_text('{"tenant": "vanished", "entries": 9, "mac": "x"}')
+    assert CliRunner().invoke(cli, ["verify"]).exit_code == 0
+    run = CliRunner().invoke(cli, ["verify", "--checkpoint", str(kept)])
+    assert (run.exit_code, "no tenant 'vanished'" in run.output) == (1, True)

@@ -24,7 +24,7 @@ from tests.provisioning import Desk, off
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 PAGES = [
-    "", "/people", "/people?q=ada", "/platforms", "/connections", "/outbox", "/outbox?show=all",
+    "", "/people", "/people?q=ada", "/platforms", "/connections", "/outbox", "/outbox?show=all", "/outbox?before=1",
     "/destinations", "/departures", "/log", "/log?before=1",
 ]  # fmt: skip
 
@@ -311,6 +311,11 @@ def test_the_outbox_says_what_waits_and_why_and_tries_again(console, deps, tenan
     assert post(console, "/outbox/replay", id=dead).location == "/admin/outbox?done=0"
 
 
+@pytest.mark.parametrize("before", ["x", "-1", "0", "9" * 30, "9" * 5000])
+def test_the_outbox_takes_any_number_for_a_page(console, dead, before):
+    assert console.get(f"/admin/outbox?before={before}").status_code == 200
+
+
 @pytest.mark.parametrize("form", [{}, {"id": "x"}, {"id": "\x00"}])
 def test_a_replay_of_nothing_is_refused(console, form):
     assert post(console, "/outbox/replay", **form).status_code == 400
@@ -443,3 +448,8 @@ def test_the_log_shows_who_did_what_page_by_page(console, deps, tenant):
     second = console.get(f"/admin/log?before={older[1]}").text
     assert "administrator.created" in second
     assert "count: 3" in first
+
+
+@pytest.mark.parametrize("before", ["1" * 5000, "9" * 30, "-" + "9" * 30, "0", "later", ""])
+def test_a_place_in_the_outbox_that_makes_no_sense_is_no_fault_of_ours(console, before):
+    assert console.get(f"/admin/outbox?before={before}").status_code == 200

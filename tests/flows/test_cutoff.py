@@ -201,6 +201,14 @@ def test_a_platform_switched_off_takes_only_its_own_launches(deps, tenant, ada):
     assert last(deps, tenant, "platform.disabled")["detail"]["launches"] == 1
 
 
+def test_a_platform_that_leads_nowhere_yet_is_switched_off_on_record(deps, tenant):
+    course = learners.Course(deps, tenant)
+    with deps.db.system(write=True) as system:
+        system.conn.execute(text("DELETE FROM deployment"))
+    platforms.enable(deps, course.registration, enabled=False)
+    assert last(deps, tenant, "platform.disabled")["subject"] == course.registration
+
+
 def test_switching_off_costs_one_row_however_many_sessions_there_are(deps, tenant, ada, trust):
     for _ in range(5):
         signed_in(deps, tenant, ada, trust)

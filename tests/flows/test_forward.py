@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +13,8 @@ from app.flows import forward, redeliver, tenancy
 from app.kernel.errors import NotFound
 from app.store import destinations, outbox, statements
 from app.worker import Worker
+from keys.errors import SealBroken
+from keys.seal import Seal
 
 
 class RecordStore(ThreadingHTTPServer):
@@ -23,7 +26,7 @@ class RecordStore(ThreadingHTTPServer):
         self.arrived: list[str] = []
         self.batches: list[int] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
-        self.words = b"[]"
+        self.words = b'["an id"]'
         self.refuses: set[str] = set()
         self.most = 1000
         self.url = f"http://127.0.0.1:{self.server_port}/xapi"
@@ -103,7 +106,9 @@ def test_what_was_said_before_the_destination_came_is_not_sent(deps, tenant, rec
     assert record_store.arrived == after
 
 
-@pytest.mark.parametrize("words", [b"<!doctype html><p>Please sign in.</p>", b"", b'{"ok": true}'])
+@pytest.mark.parametrize(
+    "words", [b"<!doctype html><p>Please sign in.</p>", b"", b"[]", b"[{}]", b'{"ok": true}']
+)
 def test_a_200_without_the_ids_is_nobodys_receipt(
     deps, tenant, record_store, destination, clock, words
 ):
@@ -112,7 +117,7 @@ def test_a_200_without_the_ids_is_nobodys_receipt(
     Worker(deps).run_until_idle()
     assert backlog(deps, tenant)[0]["attempts"] == 1
     assert "answered 200" in backlog(deps, tenant)[0]["last_error"]
-    record_store.words = b"[]"
+    record_store.words = b'["an id"]'
     clock.move(seconds=7)
     Worker(deps).run_until_idle()
     assert backlog(deps, tenant) == []
@@ -385,3 +390,18 @@ def test_who_was_sending_while_the_cursor_was_set_back_does_not_move_it_on(
 def test_a_rewind_leaves_no_trace_in_other_tenants(deps, tenant, other_tenant, destination):
     with pytest.raises(NotFound):
         redeliver.rewind(deps, redeliver.operator(deps, "globex"), destination, deps.clock())
+
+
+def test_a_fault_of_ours_is_told_where_one_looks_for_what_waits(
+    deps, tenant, record_store, destination, clock
+):
+    said = say(deps, tenant)
+    lost = replace(deps, seal=Seal(["another key, since the one before is gone"]))
+    with pytest.raises(SealBroken):
+        Worker(lost).run_until_idle()
+    (waiting,) = backlog(deps, tenant)
+    assert "A fault of the gateway: SealBroken" in waiting["last_error"]
+    assert (waiting["attempts"], waiting["lease"]) == (1, None)
+    clock.move(seconds=2)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said

@@ -169,13 +169,22 @@ class TestAnswers(WithPlatform):
     @pytest.mark.parametrize(
         ("status", "became"),
         [(200, "delivered"), (201, "delivered"), (204, "delivered"), (409, "superseded"),
-         (400, "dead"), (404, "dead"), (410, "dead"), (422, "dead"), (403, "dead"), (500, "waiting"), (502, "waiting")],
+         (400, "dead"), (404, "waiting"), (410, "dead"), (422, "dead"), (403, "dead"), (500, "waiting"), (502, "waiting")],
     )  # fmt: skip
     def test_each_status_has_its_meaning(self, sent, status, became):
         row = sent(Response(status, {}, b""))
         assert row["status"] == became
         if became == "dead":
             assert row["last_error"]
+
+    def test_a_404_is_final_only_where_the_platform_itself_says_it(self, sent):
+        assert (
+            sent(Response(404, {}, b'{"errors": [{"message": "no such line item"}]}'))["status"]
+            == "dead"
+        )
+        row = sent(Response(404, {"Content-Type": "text/plain"}, b"404 page not found"))
+        assert row["status"] == "waiting"
+        assert "proxy" in row["last_error"]
 
     def test_a_web_page_where_an_answer_should_be_means_later(self, sent):
         page = Response(200, {}, b"<!doctype html><title>Maintenance</title>")

@@ -242,6 +242,24 @@ def test_whose_name_is_taken_by_now_is_told_and_the_others_come_back(desk, deps,
     assert all(desk.person(key).may_enter for key in keys[:7] if key != keys[2])
 
 
+def test_who_was_deactivated_and_stays_deleted_is_not_called_back(desk, deps, tenant):
+    keys = everyone(desk, 20)
+    for key in keys[:7]:
+        desk.patch(key, off())
+    desk.delete(keys[0])
+    taker = desk.create(userName="p0")["id"]
+    (hold,) = holds(deps, tenant)
+    bring_back(deps, tenant, hold.id)
+    assert desk.person(taker).user_name == "p0"
+    with deps.db.read(tenant.id) as read:
+        told = {(one.kind, one.failed) for one in kept.people_of(read, hold.id, 50) if one.failed}
+    assert told == {
+        ("removed", "Somebody else bears this user name by now."),
+        ("deactivated", "This person has been deleted since."),
+    }
+    assert "person.restored" not in [action for action, _ in desk.log(keys[0])]
+
+
 def test_what_the_client_has_put_right_itself_is_left_as_it_is(desk, deps, tenant):
     keys = everyone(desk, 20)
     for key in keys[:7]:
@@ -361,3 +379,29 @@ def test_the_worker_brings_back_whom_an_administrator_wants_back(desk, deps, ten
         worker.stop()
         working.join()
     assert desk.total("active eq true") == 20
+
+
+def test_whom_the_client_has_made_anew_gets_roles_and_groups_back_as_well(desk, deps, tenant):
+    keys = everyone(desk, 20)
+    group = desk.create(GROUP, displayName="Sales", members=refs(*keys[:8]))["id"]
+    with deps.db.tx(tenant.id) as tx:
+        people.grant(tx, keys[0], "administrator", "operator", deps.clock())
+    for key in keys[:8]:
+        desk.delete(key)
+    assert desk.create(userName="p0", externalId="p0")["id"] == keys[0]  # it came back by itself
+    bring_back(deps, tenant, holds(deps, tenant)[0].id)
+    assert ids(desk.get(group, GROUP)) == set(keys[:8])
+    with deps.db.read(tenant.id) as read:
+        assert people.roles(read, keys[0]) == {"administrator"}
+
+
+def test_a_group_that_another_client_deleted_meanwhile_stays_deleted(desk, deps, tenant):
+    keys = everyone(desk, 20)
+    hr = desk.as_client("hr")
+    group = hr.create(GROUP, displayName="Sales", members=refs(*keys[:8]))["id"]
+    for key in keys[:8]:
+        desk.delete(key)
+    hr.delete(group, GROUP)
+    bring_back(deps, tenant, holds(deps, tenant)[0].id)
+    assert desk.total(of=GROUP) == 0
+    assert all(desk.person(key).may_enter for key in keys[:8])

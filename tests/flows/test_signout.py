@@ -270,6 +270,21 @@ def test_a_logout_of_a_subject_that_overtakes_a_sign_in_keeps_it_outside(
     clock.move(seconds=2)
     assert tell(notice(sid=None, sub=subject)).json == {"ended": 1}
     late = browser.get(back)
-    assert (late.status_code, "begun_before" in late.text) == (403, True)
+    assert (late.status_code, "signed_out" in late.text) == (403, True)
     clock.move(seconds=1)
     assert walk.sign_in(gateway(), connection).status_code == 303
+
+
+def test_a_logout_of_a_subject_nobody_here_knows_yet_keeps_its_first_sign_in_outside(
+    walk, gateway, connection, inside, notice, tell, deps, tenant, clock
+):
+    other = walk.connect(tenant)  # by which this subject has not come so far
+    subject = subject_of(deps, tenant, inside)
+    browser = gateway()
+    back = local(walk.there(walk.out(browser, other)))
+    clock.move(seconds=2)
+    assert tell(notice(sid=None, sub=subject), other).json == {"ended": 0}
+    late = browser.get(back)
+    assert (late.status_code, "signed_out" in late.text) == (403, True)
+    clock.move(seconds=1)
+    assert walk.sign_in(gateway(), other).status_code == 303

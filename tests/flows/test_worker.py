@@ -149,6 +149,35 @@ def test_what_was_sent_while_the_database_was_away_is_recorded_after_all(
     assert rows(deps, tenant)[delivery_id]["status"] == "delivered"
 
 
+def test_one_told_to_end_records_what_arrived_while_another_still_hangs(deps, tenant, senders):
+    worker = Worker(deps)
+    thread = threading.Thread(target=worker.run, daemon=True)
+    put(deps, tenant, destination="registration:dead")
+    arrives = put(deps, tenant, destination="registration:third")
+    hold, arrive = threading.Event(), senders.send
+
+    def send(deps, claimed):
+        if claimed.id == arrives:
+            assert hold.wait(PATIENCE)
+        return arrive(deps, claimed)
+
+    deliver._SENDERS["ags_score"] = send
+    thread.start()
+    assert senders.blocked.acquire(timeout=PATIENCE)
+    worker.stop()
+    hold.set()
+    for _ in range(PATIENCE * 100):
+        if rows(deps, tenant)[arrives]["status"] == "delivered":
+            break
+        threading.Event().wait(0.01)
+    assert rows(deps, tenant)[arrives]["status"] == "delivered"
+    assert thread.is_alive()
+    senders.let_go.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert lane_of(deps, tenant, "registration:dead").failures == 1
+
+
 def test_a_fault_of_ours_is_a_try_of_its_delivery_and_stops_nothing(deps, tenant, monkeypatch):
     def broken(deps, claimed):
         if claimed.key == "bad":

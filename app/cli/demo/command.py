@@ -50,7 +50,7 @@ def demo(directory: Path, port: int, no_campus: bool, users: int) -> None:
     write_private(directory / "ostiary.env", environment_file(environ))
     (directory / "demo.json").unlink(missing_ok=True)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     children: list[subprocess.Popen[Any]] = []
     try:
@@ -62,7 +62,8 @@ def demo(directory: Path, port: int, no_campus: bool, users: int) -> None:
         note = organization.set_up(deps, memory, campus, users)
         deps.db.close()
         serve = [sys.executable, "-m", "app", "serve", "--bind", settings.bind]
-        children.append(subprocess.Popen(serve))  # noqa: S603 - ourselves
+        # In a group of its own: a terminal that closes sends SIGHUP, which tells `serve` to go on anew.
+        children.append(subprocess.Popen(serve, process_group=0))  # noqa: S603 - ourselves
         _wait_until(lambda: _answers(settings.base_url + "/readyz"), children, stop)
         if not stop.is_set():
             write_private(directory / "demo.json", json.dumps(note, indent=2))

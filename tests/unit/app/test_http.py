@@ -208,3 +208,10 @@ def test_a_line_from_the_pool_is_watched_too(practice, monkeypatch):
         with pytest.raises(HttpFailed, match="too slowly"):
             practice.send(Get(url))
         neighbour.join()
+
+
+@pytest.mark.parametrize(("host", "permanent"), [("127.0.0.1", True), ("localhost", False)])
+def test_a_name_that_resolves_within_may_resolve_elsewhere_in_a_moment(strict, host, permanent):
+    with pytest.raises(HttpFailed, match="not public") as refused:
+        strict.send(Get(f"https://{host}:9/"))
+    assert refused.value.permanent is permanent

@@ -137,6 +137,10 @@ def test_other_refusals_have_their_sentence(answer, status, words):
     assert (outcome.kind, words in outcome.message) == (Kind.REFUSED, True)
 
 
+def test_a_404_that_is_no_json_may_be_a_proxys(answer):
+    assert ags.score_outcome(answer(404, b"404 page not found"), NOW).kind == Kind.MISSING
+
+
 def test_throttling_and_outages_are_repeated_later(answer):
     throttled = answer(403, b"", x_rate_limit_remaining="0")
     assert ags.score_outcome(throttled, NOW).kind == Kind.THROTTLED

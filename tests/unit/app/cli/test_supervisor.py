@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from app.cli.supervisor import Child, Post, Supervisor
 from tests.demo import eventually
 
 MAIN = """
@@ -140,3 +142,74 @@ say('up 1'); note('web'); time.sleep(600)
     supervised.process.terminate()
     supervised.process.communicate(timeout=60)
     assert supervised.process.returncode == 0
+
+
+def test_a_process_that_dies_for_days_is_still_tried_every_half_minute(monkeypatch):
+    class Dying:
+        started, code, ready = 0.0, 1, False
+
+        def gone(self):
+            return True
+
+    now, starts = [0.0], []
+
+    def start():
+        starts.append(now[0])
+        Dying.started = now[0]
+        return Dying()
+
+    monkeypatch.setattr("app.cli.supervisor.time.monotonic", lambda: now[0])
+    post = Post("worker", start)
+    for _ in range(35_000):
+        post.look()
+        now[0] += 1
+    assert len(starts) > 1100
+    assert {later - earlier for earlier, later in pairwise(starts[10:])} == {31}
+
+
+def test_a_process_that_cant_be_started_leaves_no_descriptor_behind():
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(OSError, match="no-such-program"):
+            Child(["/no-such-program"], {})
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+def test_a_process_that_reports_more_than_anybody_reads_does_not_wait(supervised):
+    supervised.start(
+        BEGIN
+        + """
+say('up 1')
+try:
+    while True:
+        say('up 1')
+except BlockingIOError:
+    note('goes on')
+time.sleep(600)
+"""
+    )
+    eventually(lambda: supervised.seen("goes on"))
+    assert supervised.end()[0] == 0
+
+
+def test_where_there_is_no_room_for_a_successor_nobody_is_replaced(monkeypatch):
+    class Serving:
+        started, code, ready = 0.0, None, True
+
+    rooms, workers = [Serving()], []
+
+    def web():
+        if not rooms:
+            raise BlockingIOError("no room")
+        return rooms.pop()
+
+    def worker():
+        workers.append(Serving())
+        return workers[-1]
+
+    monkeypatch.setattr("app.cli.supervisor.signal.signal", lambda *_: None)
+    supervisor = Supervisor(web=web, worker=worker)
+    supervisor._renew()
+    for _ in range(3):
+        supervisor._replace_next()
+    assert len(workers) == 1

@@ -85,6 +85,10 @@ def test_a_process_whose_clock_is_behind_takes_from_the_window_of_the_others():
     assert grant(Count(8, 15), 9, 10, Limit(20)) == (Count(9, 10), 10)
 
 
+def test_a_clock_that_was_far_ahead_and_is_put_right_keeps_nobody_waiting():
+    assert grant(Count(3607, 20), 7, 10, Limit(20)) == (Count(7, 10), 10)
+
+
 def test_a_process_has_one_share_of_each_limit():
     shares = Shares()
     assert shares.of("t", "scim") is shares.of("t", "scim")

@@ -6,6 +6,7 @@ import pytest
 
 from app.kernel.delivery import FREE_TRIES, TRIES, Outcome
 from app.store import deliveries, dispatch
+from tests.conftest import new_tenant
 from tests.outbox import claim, delivered, put, record, rows
 
 
@@ -158,3 +159,23 @@ def test_a_try_is_logged_by_when_it_began(deps, tenant, clock):
     assert (logged["at"], logged["took_ms"], logged["status"]) == (began, 1500, 200)
     assert rows(deps, tenant)[delivery_id]["finished_at"] == began + timedelta(seconds=1.5)
     assert rows(deps, tenant)[delivery_id]["last_error"] is None
+
+
+def test_a_tenant_whose_lane_fails_is_probed_while_another_keeps_the_same_platform_busy(
+    deps, tenant, other_tenant, clock
+):
+    put(deps, tenant)
+    record(deps, claim(deps)[0], "failed", "500")
+    clock.move(minutes=10)
+    for number in range(4):
+        put(deps, other_tenant, key=str(number))
+    got = claim(deps, limit=32, registration_a=3)
+    assert sorted(one.probe for one in got) == [False, True]
+
+
+def test_a_dead_platform_of_many_tenants_takes_five_senders_at_most(deps, clock):
+    for number in range(7):
+        put(deps, new_tenant(deps, f"school-{number}"))
+        record(deps, claim(deps)[0], "failed", "500")
+    clock.move(minutes=10)
+    assert len(claim(deps, limit=32)) == 5

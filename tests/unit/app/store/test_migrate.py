@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from app import config
 from app.deps import assemble
@@ -85,6 +85,40 @@ def test_without_a_named_tenant_no_row_is_visible(deps, tenant, database_environ
             found = conn.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             assert found == 0, table
     bare.close()
+
+
+def test_what_is_switched_off_when_the_epochs_come_revives_nothing_later(tmp_path: Path):
+    older = tmp_path / "older"
+    shutil.copytree(OLD, older, ignore=shutil.ignore_patterns("__pycache__", "000[2-9]*"))
+    environ = {"OSTIARY_DATABASE_URL": f"sqlite:///{tmp_path / 'older.db'}"}
+    upgraded(environ, older)
+    engine = create_engine(environ["OSTIARY_DATABASE_URL"])
+    now = "'2026-01-01 00:00:00'"
+    with engine.begin() as conn:
+        for slug, on in (("open", 1), ("closed", 0)):
+            conn.execute(text(
+                "INSERT INTO tenant (id, slug, name, enabled, home_page, created_at) "
+                f"VALUES ('{slug}', '{slug}', 'T', {on}, 'https://x.example', {now})"
+            ))  # fmt: skip
+            conn.execute(text(
+                "INSERT INTO connection (tenant_id, id, kind, name, issuer, settings, link_by, jit, enabled, "
+                f"created_at) VALUES ('open', 'c-{slug}', 'oidc', 'C', 'x', '{{}}', 'email', 1, {on}, {now})"
+            ))  # fmt: skip
+            conn.execute(text(
+                "INSERT INTO registration (id, name, issuer, client_id, auth_login_url, auth_token_url, "
+                "jwks_url, link_by, enabled, created_at) "
+                f"VALUES ('r-{slug}', 'R', 'x', '{slug}', 'x', 'x', 'x', 'none', {on}, {now})"
+            ))  # fmt: skip
+    upgraded(environ)
+    with engine.connect() as conn:
+        for table in ("tenant", "connection", "registration"):
+            rows = conn.execute(
+                select(metadata.tables[table].c["enabled", "epoch", "cut_at"])
+            ).all()
+            assert {(row.enabled, row.epoch, row.cut_at is None) for row in rows} == {
+                (True, 0, True), (False, 1, False),
+            }  # fmt: skip
+    engine.dispose()
 
 
 # Old and new side by side

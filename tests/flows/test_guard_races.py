@@ -1,0 +1,137 @@
+"""The guard while requests cross each other, and with more departures than a statement takes parameters."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from app.flows import guard
+from app.flows.provision_act import Act, Client
+from app.kernel.errors import Unavailable
+from app.store import guard as kept
+from app.store import people, scim
+from app.store.guard import Departure
+from scim.schemas import USER
+from tests import learners
+from tests.flows.test_guard import assign, assigned, decide, everyone, holds
+from tests.provisioning import Desk, arrived_by, off
+
+
+@pytest.fixture
+def desk(deps, tenant):
+    return Desk(deps, Client(tenant.id, "default"))
+
+
+def on():
+    return {"op": "replace", "path": "active", "value": True}
+
+
+def test_an_approval_takes_nothing_from_whom_the_client_has_brought_back(desk, deps, tenant):
+    activity = learners.publish(deps, tenant)
+    keys = everyone(desk, 20)
+    for key in keys[:8]:
+        desk.patch(key, off())
+    (hold,) = holds(deps, tenant)
+    for key in keys[5:7]:
+        assign(deps, tenant, activity, key)
+    assign(deps, tenant, activity, keys[7])
+    desk.patch(keys[6], on())
+    decide(deps, tenant, guard.approve, hold.id)
+    assert assigned(deps, tenant) == {keys[6]}
+
+
+def test_more_departures_at_once_than_a_statement_takes_parameters(desk, deps, tenant):
+    key = everyone(desk, 1)[0]
+    many = [
+        Departure(deps.ids.new(), key, "left_group", "g", {}, deps.clock()) for _ in range(70_000)
+    ]
+    with deps.db.tx(tenant.id) as tx:
+        kept.add(tx, "default", many, None)
+        kept.settle(tx, deps.clock(), ids=[one.id for one in many])
+
+
+@pytest.mark.parametrize("decision", ["approve", "restore"])
+def test_a_decision_waits_for_a_departure_that_is_just_being_noted(desk, deps, tenant, decision):
+    activity = learners.publish(deps, tenant)
+    keys = everyone(desk, 20)
+    for key in keys[:8]:
+        desk.patch(key, off())
+    (hold,) = holds(deps, tenant)
+    assign(deps, tenant, activity, keys[8])
+    deciding = threading.Thread(
+        target=decide, args=(deps, tenant, getattr(guard, decision), hold.id)
+    )
+    with deps.db.tx(tenant.id) as tx:
+        act = Act(deps, tx, "default", "PATCH", deps.clock(), deps.clock())
+        person = people.lock(tx, keys[8])
+        people.save(tx, replace(person, active=False), deps.clock())
+        guard.note(act, [guard.Left(keys[8], "deactivated")])
+        deciding.start()
+        deciding.join(1)  # as far as it gets: it must wait for us
+    deciding.join()
+    if decision == "approve":
+        assert assigned(deps, tenant) == set()
+    else:
+        while guard.go_on(deps):
+            pass
+        assert desk.person(keys[8]).active
+
+
+def test_a_restoration_and_a_request_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant):
+    """A request holds its person and then wants the client's counter; the restoration does alike."""
+    keys = everyone(desk, 20)
+    for key in keys[:8]:
+        desk.patch(key, off())
+    (hold,) = holds(deps, tenant)
+    decide(deps, tenant, guard.restore, hold.id)
+    told, back = list[str](), threading.Event()
+
+    def bring_back():
+        try:
+            guard.go_on(deps)
+        except Unavailable as error:
+            told.append(error.code)
+        back.set()
+
+    going_on = threading.Thread(target=bring_back)
+    try:
+        with deps.db.tx(tenant.id) as tx:
+            people.lock(tx, keys[0])  # the first to leave is the last to come back
+            going_on.start()
+            back.wait(1)
+            before = scim.get(tx, "default", USER, keys[0])
+            scim.save(tx, "default", USER, before, {**before.body, "active": True}, deps.clock())
+    except Unavailable as error:
+        told.append(error.code)
+    going_on.join()
+    assert told == []
+
+
+def test_two_who_leave_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant):
+    """One by deactivation, one taken over as inactive: both want the counter first, then the guard."""
+    keys = everyone(desk, 2)
+    arrived_by("oidc", deps, tenant, "eve@x.example")
+    told, came = list[str](), threading.Event()
+
+    def take_over():
+        try:
+            desk.create(userName="eve@x.example", active=False)
+        except Unavailable as error:
+            told.append(error.code)
+        came.set()
+
+    taking_over = threading.Thread(target=take_over)
+    try:
+        with deps.db.tx(tenant.id) as tx:
+            act = Act(deps, tx, "default", "PATCH", deps.clock(), deps.clock())
+            before = scim.get(tx, "default", USER, keys[0])
+            scim.save(tx, "default", USER, before, {**before.body, "active": False}, deps.clock())
+            taking_over.start()
+            came.wait(1)
+            guard.note(act, [guard.Left(keys[0], "deactivated")])
+    except Unavailable as error:
+        told.append(error.code)
+    taking_over.join()
+    assert told == []
