@@ -83,7 +83,9 @@ def _record(deps: Deps, stream: Stream, batch: list[Stored], outcome: Outcome) -
             destinations.gone(tx, stream.id, outcome.message or "", now)
             return 0
         if outcome.kind not in {"delivered", "refused"}:
-            wait = pause(stream.attempts + 1, secrets.randbelow(1000) / 1000, outcome)
+            # It has nothing else to find out with, so its first failure is a second one already.
+            failures = stream.attempts + (1 if outcome.kind == "throttled" else 2)
+            wait = pause(failures, secrets.randbelow(1000) / 1000, outcome)
             destinations.failed(system, stream, outcome.message or "no answer", now, now + wait)
             return 0
         last = batch[-1]

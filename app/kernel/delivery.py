@@ -22,8 +22,8 @@ FREE_TRIES = 100
 
 _JITTER = 0.2
 _LONGEST_WAIT = timedelta(hours=24)
-_FIRST_PAUSE = timedelta(milliseconds=100)
-"""So short that an error now and then costs nobody a second; doubled, it is ten seconds after eight."""
+_FIRST_PAUSE = timedelta(milliseconds=50)
+"""After the second failure in a row: an error now and then is no outage. Doubled, it is ten seconds after ten."""
 
 _FIRST_THROTTLE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=5)
@@ -74,15 +74,20 @@ def next_try(
 def pause(failures: int, random: float, outcome: Outcome) -> timedelta:
     """Return how long a destination that failed so often in a row is left in peace.
 
-    From a tenth of a second, or a second where it throttles, doubling to five minutes at most, spread by
-    ±20%; as long as a throttling one asks, up to a day.
+    After one failure not at all, then from a twentieth of a second, doubling to five minutes at most. Where
+    it throttles from a second, or as long as it asks, up to a day. Spread by ±20%.
     """
-    first = _FIRST_THROTTLE if outcome.kind == "throttled" else _FIRST_PAUSE
-    doubled = first * float(2 ** min(max(failures, 1) - 1, 20))
+    throttled = outcome.kind == "throttled"
+    first, doublings = (
+        (_FIRST_THROTTLE, failures - 1) if throttled else (_FIRST_PAUSE, failures - 2)
+    )
+    doubled = first * float(2 ** min(max(doublings, 0), 20))
     wait = min(doubled, _LONGEST_PAUSE / (1 + _JITTER)) * _spread(random)
+    if not throttled and failures < 2:  # noqa: PLR2004 - the first one
+        wait = timedelta(0)
     if outcome.retry_after is not None:
         asked = timedelta(seconds=outcome.retry_after)
-        wait = max(asked, first if outcome.kind == "throttled" else wait)
+        wait = max(asked, first if throttled else wait)
     return min(wait, _LONGEST_WAIT)
 
 

@@ -65,10 +65,10 @@ def test_retry_after_is_honoured_and_bounded():
     assert next_try(TRIES, NOW, 0.5, retry_after=1) is None
 
 
-@given(st.integers(0, 10**6), st.floats(0, 1), st.sampled_from(["failed", "throttled"]))
+@given(st.integers(2, 10**6), st.floats(0, 1), st.sampled_from(["failed", "throttled"]))
 def test_a_pause_lies_between_a_moment_and_five_minutes(failures, random, kind):
     wait = pause(failures, random, Outcome(kind))
-    shortest = {"failed": 0.0799, "throttled": 0.799}[kind]
+    shortest = {"failed": 0.0399, "throttled": 0.799}[kind]
     assert timedelta(seconds=shortest) <= wait <= timedelta(minutes=5)
 
 
@@ -78,8 +78,14 @@ def test_who_throttles_says_for_how_long_up_to_a_day():
 
 
 def test_who_fails_is_left_alone_for_the_longer_of_both():
-    assert pause(8, 0.5, Outcome("failed", retry_after=2)) == timedelta(seconds=12.8)
-    assert pause(8, 0.5, Outcome("failed", retry_after=60)) == timedelta(seconds=60)
+    assert pause(9, 0.5, Outcome("failed", retry_after=2)) == timedelta(seconds=6.4)
+    assert pause(9, 0.5, Outcome("failed", retry_after=60)) == timedelta(seconds=60)
+
+
+def test_one_failure_is_no_outage():
+    assert pause(1, 0.5, Outcome("failed")) == timedelta(0)
+    assert pause(1, 0.5, Outcome("failed", retry_after=3)) == timedelta(seconds=3)
+    assert pause(1, 0.5, Outcome("throttled")) == timedelta(seconds=1)
 
 
 def test_scim_has_the_last_word_and_silence_of_the_lesser_says_nothing():
