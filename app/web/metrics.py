@@ -33,7 +33,10 @@ def exposition(waiting: dict[str, int], held: int) -> tuple[bytes, str]:
         body = generate_latest(registry)
     else:
         body = generate_latest()
-    lines = ["# HELP ostiary_outbox Deliveries by status.", "# TYPE ostiary_outbox gauge"]
+    lines = [
+        "# HELP ostiary_outbox Deliveries that wait, and that were given up.",
+        "# TYPE ostiary_outbox gauge",
+    ]
     lines += [
         f'ostiary_outbox{{status="{status}"}} {count}' for status, count in sorted(waiting.items())
     ]

@@ -114,3 +114,17 @@ def test_a_fact_that_was_rolled_back_left_nothing(deps, tenant):
         pass
     assert rows(deps, tenant) == {}
     assert claim(deps) == []
+
+
+def test_what_waits_and_what_was_given_up_is_counted_over_all_tenants(deps, tenant, other_tenant):
+    def counted():
+        with deps.db.system() as system:
+            return outbox.counts(system)
+
+    assert counted() == {"waiting": 0, "dead": 0}
+    put(deps, tenant, key="a")
+    put(deps, other_tenant, key="b")
+    for one, kind in zip(claim(deps), ("delivered", "refused"), strict=True):
+        record(deps, one, kind)
+    put(deps, tenant, key="c")
+    assert counted() == {"waiting": 1, "dead": 1}
