@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -28,7 +28,7 @@ from app.store.tables.lti import registration
 from app.store.tables.tenants import tenant
 from bench.client import Client, Wrong
 from bench.crowd import Crowd
-from bench.gateway import Gateway
+from bench.gateway import DATABASES, Gateway, database
 
 PROBES = 2
 _REFUSALS = 3
@@ -198,11 +198,13 @@ def _load(port: int, cookies: Sequence[str], stop: multiprocessing.synchronize.E
         time.sleep(_LOAD_PAUSE)
 
 
-def run(trials: int, sessions: int, only: str | None = None) -> int:
-    """Run all trials of all triggers and print a table; returns how many slipped through."""
+def run(on: str, trials: int, sessions: int, only: str | None = None) -> int:
+    """Run all trials of all triggers on a database and print a table; returns how many slipped through."""
     slipped_in_all = 0
-    with tempfile.TemporaryDirectory(prefix="ostiary-cutoff-") as folder:
-        gateway = Gateway(Path(folder), OSTIARY_WEB_PROCESSES="2")
+    print(on)
+    with tempfile.TemporaryDirectory(prefix="ostiary-cutoff-") as folder, ExitStack() as stack:
+        settings = database(on, stack)
+        gateway = Gateway(Path(folder), OSTIARY_WEB_PROCESSES="2", **settings)
         crowd = Crowd(gateway)
         cookies = crowd.fill(sessions)
         server = gateway.serve()
@@ -247,13 +249,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cutoff", description=__doc__)
     parser.add_argument("--trials", type=int, default=200, help="trials of each trigger (200)")
     parser.add_argument("--sessions", type=int, default=100_000, help="standing sessions (100,000)")
+    parser.add_argument("--database", nargs="+", choices=DATABASES, default=DATABASES)
     parser.add_argument("--only", help="only triggers whose name holds this")
     given = parser.parse_args()
     try:
-        slipped = run(given.trials, given.sessions, given.only)
+        each = [run(on, given.trials, given.sessions, given.only) for on in given.database]
     except Wrong as error:
         sys.exit(f"bench: {error}")
-    sys.exit(1 if slipped else 0)
+    sys.exit(1 if any(each) else 0)
 
 
 if __name__ == "__main__":

@@ -36,11 +36,10 @@ from app.store.launches import Launch
 from app.store.tables.outbox import delivery, delivery_attempt, event
 from bench import report
 from bench.client import Client
-from bench.gateway import TENANT, Gateway
+from bench.gateway import DATABASES, TENANT, Gateway, database
 from bench.procs import ROOT, Server, free_port
 from lti import ags
 from lti.registration import Registration
-from tests.postgres import Server as Postgres
 
 LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
 ILL = {"error_rate": 0.2, "slow_ms": 5, "only": "/lms/api/"}
@@ -95,10 +94,10 @@ class Campus:
 
 
 @contextmanager
-def standing(home: Path, database: Mapping[str, str] | None) -> Iterator[tuple[Deps, Campus]]:
+def standing(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[Deps, Campus]]:
     """Start gateway and campus and make them known to each other; stop them afterwards."""
     with ExitStack() as stack:
-        gateway = Gateway(home, **(database or {}))
+        gateway = Gateway(home, **settings)
         campus = Campus(home, gateway.url)
         stack.callback(campus.server.stop)
         deps = assemble(load(gateway.environ))
@@ -114,9 +113,9 @@ def standing(home: Path, database: Mapping[str, str] | None) -> Iterator[tuple[D
         yield deps, campus
 
 
-def measure(home: Path, database: Mapping[str, str] | None, size: Size) -> dict[str, Any]:
+def measure(home: Path, settings: Mapping[str, str], size: Size) -> dict[str, Any]:
     """Run once and return the figures; raises Wrong when the gradebook is not as it should be."""
-    with standing(home, database) as (deps, campus):
+    with standing(home, settings) as (deps, campus):
         tenant = tenancy.of_slug(deps, TENANT)
         cells = _cells(deps, tenant, campus, size)
         # One first, so that both sides are awake and a token is there.
@@ -315,7 +314,7 @@ def main() -> None:
     )
     parser.add_argument("--learners", type=int, default=100)
     parser.add_argument("--links", type=int, default=10)
-    parser.add_argument("--database", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])  # fmt: skip
+    parser.add_argument("--database", nargs="+", choices=DATABASES, default=DATABASES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     given = parser.parse_args()
     size = Size(given.scores, given.rate, given.learners, given.links)
@@ -325,20 +324,12 @@ def main() -> None:
         for name in given.database:
             home = Path(folder, name)
             home.mkdir()
-            found[name] = measure(home, _database(name, stack), size)
+            found[name] = measure(home, database(name, stack), size)
             print(table(name, found[name]), flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
     if any(one["wrong"] or one["left"] for one in found.values()):
         sys.exit(f"bench: {[one['wrong'][:5] for one in found.values()]}")
-
-
-def _database(name: str, stack: ExitStack) -> dict[str, str] | None:
-    if name == "sqlite":
-        return None
-    server = Postgres(durable=True)
-    stack.callback(server.stop)
-    return server.migrated().environ()
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from app import config
 from app.cli.processes import gunicorn_options
 from bench.procs import ROOT, NotRunning, Server, free_port
+from tests.postgres import Server as Postgres
 
 TENANT = "bench"
+DATABASES = ["sqlite", "postgresql"]
 
 
 class Gateway:
@@ -61,6 +64,15 @@ class Gateway:
     def gunicorn_options(self) -> dict[str, Any]:
         """Return gunicorn's options as `ostiary serve` sets them."""
         return gunicorn_options(config.load(self._env))
+
+
+def database(name: str, stack: ExitStack) -> dict[str, str]:
+    """Return the settings of one of DATABASES; a durable PostgreSQL server is started until the stack ends."""
+    if name == "sqlite":
+        return {}
+    server = Postgres(durable=True)
+    stack.callback(server.stop)
+    return server.migrated().environ()
 
 
 def serve_beside(

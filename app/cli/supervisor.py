@@ -125,8 +125,7 @@ class Post:
     @property
     def failed_at_once(self) -> int | None:
         """The exit code of a first process that ended without ever having served."""
-        self._has_served = self._has_served or self._child.ready
-        return None if self._has_served else self._child.code
+        return None if self._serves() else self._child.code
 
     def succeed(self) -> bool:
         """Start a successor from the code and settings as they are now; False when there is no room for one."""
@@ -143,7 +142,16 @@ class Post:
             return self._judge(self._successor)
         if self._child.code is not None:
             self._revive()
+        else:
+            self._serves()
         return True
+
+    def _serves(self) -> bool:
+        """Whether it ever has; the first time is told."""
+        if not self._has_served and self._child.ready:
+            self._has_served = True
+            self._log.info("serving", process=self.name)
+        return self._has_served
 
     def _judge(self, successor: Child) -> bool:
         if successor.ready and successor.code is None:
@@ -171,7 +179,9 @@ class Post:
             doubled = 0.5 * 2 ** min(self._quick_deaths, _MOST_DOUBLINGS)
             pause = min(_LONGEST_PAUSE, doubled) if quick else 0.0
             self._due = now + pause
-            self._log.error("died", process=self.name, code=self._child.code, again_in=pause)
+            why = None if self._child.ready else self._child.reason
+            code = self._child.code
+            self._log.error("died", process=self.name, code=code, again_in=pause, reason=why)
         if now >= self._due:
             self._child.gone()
             with suppress(OSError):  # no room for a process now; the next look tries again

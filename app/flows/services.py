@@ -70,19 +70,35 @@ def call(
 
 
 def _token(deps: Deps, tenant: TenantId, at: Platform, scope: str, *, refused: str | None) -> str:
-    """Return a token that still holds and is not the `refused` one; one of all processes asks for a new one."""
-    with deps.db.read(tenant) as read:
-        held = _good(deps, read, at, scope, refused)
-    if held is not None:
-        return held
-    name, holder = f"token {at.registration.id} {scope}", deps.ids.new()
+    """Return a token that still holds and is not the `refused` one; one of all processes asks for a new one.
+
+    Raises TokenAwaited when another is asking and the token does not come in a moment.
+    """
+    name = f"token {at.registration.id} {scope}"
+    for _ in range(_WAITS):
+        with deps.db.read(tenant) as read:
+            held = _good(deps, read, at, scope, refused)
+            asking = held is None and leases.held(read, name, deps.clock())
+        if held is None and not asking:
+            # Who asked may have just got the very token that was refused here since, or none.
+            held = _asked(deps, tenant, at, scope, name, refused)
+        if held is not None:
+            return held
+        time.sleep(_WAIT_SECONDS)
+    raise TokenAwaited
+
+
+def _asked(
+    deps: Deps, tenant: TenantId, at: Platform, scope: str, name: str, refused: str | None
+) -> str | None:
+    """Ask for a new token; None while another does."""
+    holder = deps.ids.new()
     with deps.db.tx(tenant) as tx:
         now = deps.clock()
-        ours = leases.take(tx, name, holder, now, now + _ASKING)
-        # Another may have been faster than this look at the lease.
+        if not leases.take(tx, name, holder, now, now + _ASKING):
+            return None
+        # Another may have been faster than the look at the lease.
         held = _good(deps, tx, at, scope, refused)
-    if not ours:
-        return held or _awaited(deps, tenant, at, scope, name, refused)
     try:
         return held or _new_token(deps, tenant, at, scope)
     finally:
@@ -94,22 +110,6 @@ def _good(deps: Deps, read: Read, at: Platform, scope: str, refused: str | None)
     sealed = access_tokens.get(read, at.registration.id, scope, deps.clock())
     held = deps.seal.open(_PURPOSE, sealed).decode() if sealed else None
     return None if held == refused else held
-
-
-def _awaited(
-    deps: Deps, tenant: TenantId, at: Platform, scope: str, name: str, refused: str | None
-) -> str:
-    """Wait a moment for the token that another is asking for; raises TokenAwaited when it does not come."""
-    for _ in range(_WAITS):
-        with deps.db.read(tenant) as read:
-            held = _good(deps, read, at, scope, refused)
-            asking = leases.held(read, name, deps.clock())
-        if held is not None:
-            return held
-        if not asking:
-            break
-        time.sleep(_WAIT_SECONDS)
-    raise TokenAwaited
 
 
 def _new_token(deps: Deps, tenant: TenantId, at: Platform, scope: str) -> str:

@@ -111,6 +111,7 @@ def test_a_restart_takes_up_the_settings_on_disk(served: Served, tmp_path: Path)
 def test_what_can_not_start_leaves_the_old_ones_serving_and_says_why(
     served: Served, tmp_path: Path
 ):
+    eventually(lambda: served.events().get("serving") == 2)  # none still reads its settings
     before = served.children()
     (tmp_path / "settings").write_text("OSTIARY_SESSION_HOURS=never\n")
     served.process.send_signal(signal.SIGHUP)

@@ -126,3 +126,32 @@ def test_who_got_none_gives_the_asking_back(processes, tenant, lms, http):
         call(processes[0], tenant, lms)
     http.answers[TOKEN] = good
     assert call(processes[1], tenant, lms).status == 200
+
+
+def test_who_waits_for_one_that_got_the_refused_token_asks_itself(processes, tenant, lms, http):
+    http.answers[TOKEN] = json_answer(
+        {"access_token": "stale", "token_type": "bearer", "expires_in": 3600}
+    )
+    assert call(processes[0], tenant, lms).status == 200
+    name, clock = f"token {lms.id} {ags.SCOPE_SCORE}", processes[0].clock
+    with processes[0].db.tx(tenant.id) as tx:
+        assert leases.take(tx, name, "who got it", clock(), clock() + services._ASKING)
+    refused = threading.Event()
+
+    def scores(request):
+        if request.headers["Authorization"] == "Bearer fresh":
+            return Response(200, {}, b"")
+        refused.set()
+        return Response(401, {}, b"")
+
+    http.answers[SCORES] = scores
+    http.answers[TOKEN] = json_answer(
+        {"access_token": "fresh", "token_type": "bearer", "expires_in": 3600}
+    )
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(call, processes[1], tenant, lms)
+        assert refused.wait(PATIENCE)
+        with processes[0].db.tx(tenant.id) as tx:
+            assert leases.release(tx, name, "who got it")
+        assert waiting.result(PATIENCE).status == 200
+    assert len(http.to(TOKEN)) == 2

@@ -146,7 +146,7 @@ say('up 1'); note('web'); time.sleep(600)
 
 def test_a_process_that_dies_for_days_is_still_tried_every_half_minute(monkeypatch):
     class Dying:
-        started, code, ready = 0.0, 1, False
+        started, code, ready, reason = 0.0, 1, False, "no disk"
 
         def gone(self):
             return True
