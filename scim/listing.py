@@ -12,6 +12,7 @@ from scim.errors import InvalidFilter, InvalidPath, InvalidValue
 from scim.filters import parse_filter
 from scim.nodes import Node
 from scim.represent import Projection, parse_projection
+from scim.text import to_json
 
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
@@ -82,6 +83,12 @@ def list_response(
         "itemsPerPage": len(resources),
         "Resources": list(resources),
     }
+
+
+def list_text(resources: Sequence[str], total: int, page: Page) -> str:
+    """The same of resources that are JSON already."""
+    head = to_json(list_response([], total, page) | {"itemsPerPage": len(resources)})
+    return f"{head.removesuffix(']}')}{','.join(resources)}]}}"
 
 
 def _sort(parameters: Mapping[str, Any], of: ResourceType) -> Sort | None:

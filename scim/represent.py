@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any, Final
 from scim.attributes import Attribute, AttrPath, ResourceType
 from scim.errors import InvalidValue
 from scim.etag import etag
-from scim.text import format_instant
+from scim.text import format_instant, to_json
 from scim.values import schemas_of
 
 MAX_NAMES: Final = 256
@@ -96,6 +97,33 @@ def represent(
         if inner:
             shown[schema.id] = inner
     return shown
+
+
+def spliced(
+    kept: str, of: ResourceType, meta: Meta, more: Mapping[str, Any], *, external_id: str | None
+) -> str:
+    """The text of what `represent` shows of everything, around a body that is kept as JSON text.
+
+    The body is not read for it, so this serves types without anything to leave out (`of.plain`). `more`
+    holds members or groups.
+    """
+    said = to_json(more if external_id is None else {"externalId": external_id, **more})
+    return (
+        f'{{"schemas":{_schemas(kept, of)},"id":{json.dumps(meta.id)},"meta":{{"resourceType":"{of.name}",'
+        f'"created":"{format_instant(meta.created)}","lastModified":"{format_instant(meta.last_modified)}",'
+        f'"location":"{location(meta.base_url, of, meta.id)}","version":{json.dumps(etag(meta.version))}}}'
+        f"{_rest(said)}{_rest(kept)}}}"
+    )
+
+
+def _rest(document: str) -> str:
+    return "" if document == "{}" else f",{document[1:-1]}"
+
+
+def _schemas(kept: str, of: ResourceType) -> str:
+    # Inside a string of JSON this can't stand: its quotes would be escaped.
+    present = [s.id for s in of.extensions if f'"{s.id}":' in kept]
+    return to_json([of.schema.id, *present])
 
 
 def location(base_url: str, of: ResourceType, identifier: str) -> str:

@@ -25,7 +25,7 @@ from scim import resource
 from scim.attributes import ResourceType, Schema
 from scim.errors import NotFound, Uniqueness
 from scim.etag import check_if_match
-from scim.listing import list_response, parse_query
+from scim.listing import list_text, parse_query
 from scim.members import MAX_ID, MemberChanges
 from scim.represent import Projection
 from scim.schemas import COMMON, GROUP, USER, USER_URN
@@ -66,7 +66,7 @@ def get(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, projection: Projection
 ) -> Shown:
     """GET (RFC 7644 §3.4.1); raises NotFound."""
-    with deps.db.read(client.tenant) as read:
+    with client.reading(deps) as read:
         stored = scim.get(read, client.name, of, _id(of, resource_id))
         if stored is None:
             raise _not_found(of, resource_id)
@@ -113,15 +113,15 @@ def delete(
 
 def search(
     deps: Deps, client: Client, of: ResourceType | None, parameters: Mapping[str, Any]
-) -> dict[str, object]:
+) -> str:
     """A query (RFC 7644 §3.4.2, §3.4.3), a page of it, by id; of every type where none is said.
 
     An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1).
     """
     query = parse_query(parameters, of or _EVERY, page_size=PAGE_SIZE)
     page, root = query.page, base_url(deps)
-    total, shown_ones = 0, list[dict[str, Any]]()
-    with deps.db.read(client.tenant) as read:
+    total, shown_ones = 0, list[str]()
+    with client.reading(deps) as read:
         for each in (of,) if of else (USER, GROUP):
             asked = query.filter
             wanted = None if asked is None else condition(asked, read, each, client.name, root)
@@ -129,7 +129,7 @@ def search(
             found, there_are = scim.page(read, client.name, each, wanted, offset, count)
             shown_ones += documents(deps, read, each, found, query.projection)
             total += there_are
-    return list_response(shown_ones, total, page)
+    return list_text(shown_ones, total, page)
 
 
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,15 +10,23 @@ from app.deps import Deps
 from app.flows.cutoff import Trigger
 from app.kernel.tenant import TenantId
 from app.store import audit
-from app.store.db import Tx
+from app.store.db import Read, Tx
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who provisions. externalIds, and the word about a person, are kept under its `name`."""
+    """Who provisions. externalIds, and the word about a person, are kept under its `name`.
+
+    `read`: the snapshot in which it was let in, while that is open
+    """
 
     tenant: TenantId
     name: str
+    read: Read | None = None
+
+    def reading(self, deps: Deps) -> AbstractContextManager[Read]:
+        """Return the snapshot it was let in with, else open one."""
+        return deps.db.read(self.tenant) if self.read is None else nullcontext(self.read)
 
 
 @dataclass(frozen=True, slots=True)

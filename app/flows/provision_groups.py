@@ -25,7 +25,7 @@ def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Store
     added = memberships.add(act.tx, group_id, members, act.now)
     scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
     act.note("group.provisioned", group_id, added=added)
-    return Stored(group_id, dict(body), 1, act.now, act.now, act.client)
+    return scim.new(act.client, group_id, body, act.now)
 
 
 def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberChanges) -> Stored:

@@ -43,7 +43,7 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
     act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
-    return Stored(person.id, dict(body), 1, act.now, act.now, act.client)
+    return scim.new(act.client, person.id, body, act.now)
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:

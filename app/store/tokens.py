@@ -12,8 +12,10 @@ from app.kernel.credential import Credential
 from app.kernel.tenant import Tenant
 from app.store.db import Read, Tx
 from app.store.people import MAY_ENTER
+from app.store.prepared import Prepared
 from app.store.tables.people import person
 from app.store.tables.tenants import tenant, token
+from app.store.types import Time
 
 _TOUCH_AFTER = timedelta(minutes=1)
 
@@ -44,7 +46,7 @@ def add(
     ))  # fmt: skip
 
 
-_STANDING = (
+_STANDING = Prepared(
     select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
     .join(tenant, tenant.c.id == token.c.tenant_id)
     .outerjoin(
@@ -55,7 +57,7 @@ _STANDING = (
         token.c.id == bindparam("id"),
         token.c.kind == bindparam("kind"),
         token.c.revoked_at.is_(None),
-        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now")),
+        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now", type_=Time)),
         tenant.c.enabled,
         or_(token.c.person_id.is_(None), MAY_ENTER),
     )
@@ -67,9 +69,9 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
 
     A person's token stands only while sign-in is open to that person.
     """
-    row = read.conn.execute(
-        _STANDING, {"tenant": read.tenant, "id": presented.id, "kind": kind, "now": now}
-    ).first()
+    row = _STANDING.first(
+        read.conn, {"tenant": read.tenant, "id": presented.id, "kind": kind, "now": now}
+    )
     if row is None or not credential.matches(presented, row.digest):
         return None
     owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page)

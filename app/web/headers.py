@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from flask import Flask, Response, g, request
 
@@ -40,15 +41,18 @@ def forms_go_to(*origins: str) -> None:
     g.form_targets = " ".join(("'self'", *origins))
 
 
+@lru_cache(maxsize=256)
+def _policy(forms: str, framers: str) -> str:
+    return _POLICY.format(forms=forms, framers=framers)
+
+
 def install(app: Flask) -> None:
     """Set the headers on every response."""
     secure = app.extensions["ostiary"].settings.secure
 
     @app.after_request
     def protect(response: Response) -> Response:
-        policy = _POLICY.format(
-            forms=g.get("form_targets", "'self'"), framers=g.get("framers", "'none'")
-        )
+        policy = _policy(g.get("form_targets", "'self'"), g.get("framers", "'none'"))
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"

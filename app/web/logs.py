@@ -72,7 +72,7 @@ def configure(level: str) -> None:
 def install(app: Flask) -> None:
     """Log every request once it is answered."""
     configure(app.extensions["ostiary"].settings.log_level)
-    log = structlog.get_logger("ostiary.web")
+    log = structlog.get_logger("ostiary.web").bind()  # an unbound one is made anew at each call
 
     @app.before_request
     def begin() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, request
@@ -10,6 +11,7 @@ from flask import Blueprint, Response, abort, request
 from app.flows import provision, throttle
 from app.flows.provision_act import Client
 from app.flows.provision_view import Shown, base_url
+from app.store.tokens import Token
 from app.web import guard, here
 from scim import discovery, resource
 from scim.attributes import ResourceType
@@ -19,6 +21,7 @@ from scim.etag import not_modified
 from scim.listing import Page, list_response
 from scim.represent import EVERYTHING, Projection, parse_projection
 from scim.schemas import GROUP, USER
+from scim.text import to_json
 
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 
@@ -34,7 +37,7 @@ _ONE: Final = f"{_EACH}/<resource_id>"
 def create(endpoint: str) -> Response:
     """Make a resource: 201 and where it is (RFC 7644 §3.3)."""
     of = _TYPES[endpoint]
-    client = _client(write=True)
+    client = _writing()
     made = provision.create(here.deps(), client, of, _body(), _projection(of))
     return _resource(made, 201)
 
@@ -43,8 +46,8 @@ def create(endpoint: str) -> Response:
 def get(endpoint: str, resource_id: str) -> Response:
     """Show a resource, or 304 to whoever has this version (RFC 7644 §3.4.1, §3.14)."""
     of = _TYPES[endpoint]
-    client = _client()
-    found = provision.get(here.deps(), client, of, resource_id, _projection(of))
+    with _reading() as client:
+        found = provision.get(here.deps(), client, of, resource_id, _projection(of))
     if not_modified(request.headers.get("If-None-Match"), found.version):
         response = Response(status=304)
         response.headers["ETag"] = found.etag
@@ -56,7 +59,7 @@ def get(endpoint: str, resource_id: str) -> Response:
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 §3.5.1)."""
     of = _TYPES[endpoint]
-    client = _client(write=True)
+    client = _writing()
     deps, if_match = here.deps(), request.headers.get("If-Match")
     return _resource(
         provision.replace(deps, client, of, resource_id, _body(), if_match, _projection(of))
@@ -70,7 +73,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
     A Group may have a hundred thousand members, and one was added (RFC 7644 §3.5.2).
     """
     of = _TYPES[endpoint]
-    client = _client(write=True)
+    client = _writing()
     projection = None if of is GROUP and not _asked_for() else _projection(of)
     deps, if_match = here.deps(), request.headers.get("If-Match")
     return _resource(provision.patch(deps, client, of, resource_id, _body(), if_match, projection))
@@ -79,7 +82,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
 @blueprint.delete(_ONE)
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 §3.6)."""
-    client = _client(write=True)
+    client = _writing()
     if_match = request.headers.get("If-Match")
     provision.delete(here.deps(), client, _TYPES[endpoint], resource_id, if_match)
     return Response(status=204)
@@ -88,26 +91,27 @@ def delete(endpoint: str, resource_id: str) -> Response:
 @blueprint.get(_EACH)
 def listed(endpoint: str) -> Response:
     """Answer a query in the address (RFC 7644 §3.4.2)."""
-    client = _client()
-    return _json(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
+    with _reading() as client:
+        return _answer(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
 
 
 @blueprint.post("/.search")
 @blueprint.post(f"{_EACH}/.search")
 def search(endpoint: str | None = None) -> Response:
     """Answer a query in the body, which keeps personal data out of addresses (RFC 7644 §3.4.3)."""
-    client = _client()
-    body = _body()
-    if not isinstance(body, dict):
-        raise InvalidSyntax("The body must be a JSON object.")
-    of = None if endpoint is None else _TYPES[endpoint]
-    return _json(provision.search(here.deps(), client, of, body))
+    with _reading() as client:
+        body = _body()
+        if not isinstance(body, dict):
+            raise InvalidSyntax("The body must be a JSON object.")
+        of = None if endpoint is None else _TYPES[endpoint]
+        return _answer(provision.search(here.deps(), client, of, body))
 
 
 @blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 def me() -> Response:
     """Refuse: a tenant's token speaks for nobody (RFC 7644 §3.11)."""
-    _client()
+    with _reading():
+        pass
     raise Forbidden("This token belongs to an organization, not to a person.")
 
 
@@ -136,16 +140,30 @@ def schemas(name: str | None = None) -> Response:
     return _described({of.id: discovery.schema(of, _root()) for of in every}, name)
 
 
-def _client(*, write: bool = False) -> Client:
-    token, deps = guard.bearer("scim"), here.deps()
-    throttle.spend(deps, token.tenant.id, "scim", deps.settings.scim_rate)
-    if write and token.scope != "write":
+@contextmanager
+def _reading() -> Iterator[Client]:
+    """Who asks, in one snapshot with what is asked."""
+    with guard.reading("scim") as (token, read):
+        _spend(token)
+        yield Client(token.tenant.id, token.client, read)
+
+
+def _writing() -> Client:
+    token = guard.bearer("scim")
+    _spend(token)
+    if token.scope != "write":
         raise Forbidden("This token may read only.")
     return Client(token.tenant.id, token.client)
 
 
+def _spend(token: Token) -> None:
+    deps = here.deps()
+    throttle.spend(deps, token.tenant.id, "scim", deps.settings.scim_rate)
+
+
 def _discovering() -> None:
-    _client()
+    with _reading():
+        pass
     if "filter" in request.args:
         raise Forbidden("What this server describes of itself can't be filtered.")
 
@@ -181,14 +199,17 @@ def _projection(of: ResourceType) -> Projection:
 
 
 def _resource(found: Shown, status: int = 200) -> Response:
-    response = Response(status=204) if found.document is None else _json(found.document, status)
+    response = Response(status=204) if found.text is None else _answer(found.text, status)
     response.headers["ETag"] = found.etag
     response.headers["Location"] = found.location
     return response
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Response:
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return _answer(to_json(document), status)
+
+
+def _answer(text: str, status: int = 200) -> Response:
     return Response(text, status, content_type=MEDIA_TYPE)
 
 

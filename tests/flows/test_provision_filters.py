@@ -64,11 +64,13 @@ def client(deps, tenant, other_tenant, clock):
         for number in range(24):
             clock.move(seconds=draw.choice([0, 0, 1]))
             body = someone(draw, number)
-            keys.append(provision.create(deps, made, USER, body, EVERYTHING).document["id"])
+            keys.append(json.loads(provision.create(deps, made, USER, body, EVERYTHING).text)["id"])
         for name in ("a", "Ab", "%", "Staff"):
             members = [{"value": key} for key in draw.sample(keys, draw.randrange(6))]
             body = {"displayName": name, "members": members}
-            keys.append(provision.create(deps, made, GROUP, body, EVERYTHING).document["id"])
+            keys.append(
+                json.loads(provision.create(deps, made, GROUP, body, EVERYTHING).text)["id"]
+            )
         for key in keys[:6]:
             body = {"Operations": [{"op": "replace", "path": "title", "value": draw.choice(WORDS)}]}
             provision.patch(deps, made, USER, key, body, None, EVERYTHING)
@@ -78,7 +80,7 @@ def client(deps, tenant, other_tenant, clock):
 
 def every(deps, client, of):
     asked = {"count": 200}
-    return provision.search(deps, client, of, asked)["Resources"]
+    return json.loads(provision.search(deps, client, of, asked))["Resources"]
 
 
 def asked_in_sql(deps, client, of, node):
