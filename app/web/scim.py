@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, abort, request
+from werkzeug.datastructures import Headers
 
 from app.flows import provision, throttle
 from app.flows.provision_act import Client
@@ -22,6 +23,9 @@ from scim.listing import Page, list_response
 from scim.represent import EVERYTHING, Projection, parse_projection
 from scim.schemas import GROUP, USER
 from scim.text import to_json
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 
@@ -199,18 +203,27 @@ def _projection(of: ResourceType) -> Projection:
 
 
 def _resource(found: Shown, status: int = 200) -> Response:
-    response = Response(status=204) if found.text is None else _answer(found.text, status)
-    response.headers["ETag"] = found.etag
-    response.headers["Location"] = found.location
-    return response
+    said = {"ETag": found.etag, "Location": found.location}
+    if found.text is None:
+        return Response(status=204, headers=said)
+    return _answer(found.text, status, **said)
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Response:
     return _answer(to_json(document), status)
 
 
-def _answer(text: str, status: int = 200) -> Response:
-    return Response(text, status, content_type=MEDIA_TYPE)
+class _Answer(Response):
+    """An answer whose headers stand as they are: our addresses are absolute, and ASCII."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
+        return self.headers
+
+
+def _answer(text: str, status: int = 200, **more: str) -> Response:
+    body = text.encode()
+    said = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **more}
+    return _Answer(body, status, said)
 
 
 def _root() -> str:
