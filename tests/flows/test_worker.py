@@ -208,7 +208,7 @@ def test_our_own_database_being_away_is_no_try(deps, tenant, monkeypatch):
 def test_looking_for_work_takes_no_write_lock(deps, tenant, monkeypatch):
     put(deps, tenant, destination="registration:third")
     with deps.db.system(write=True) as system:
-        dispatch.claim(system, deps.clock(), "x", deps.clock(), 0, {})
+        dispatch.claim(system, deps.clock(), "x", deps.clock(), 0, {}, 0)
     monkeypatch.setattr(deps.db, "_writing", lambda: pytest.fail("took the write lock"))
     assert deliver.turn(deps, [], 8, {"registration:third": 4}) == []
     assert deliver.turn(deps, [], 0) == []
