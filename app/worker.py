@@ -37,7 +37,9 @@ _ATTENTION_SECONDS = 2.0
 
 _LAST_TRIES = 3
 _RESTORE_SECONDS = 1.0
-_SWEEP_EVERY = timedelta(minutes=10)
+_SWEEP_EVERY, _SWEEP_AGAIN = timedelta(minutes=10), timedelta(seconds=5)
+"""Again where a sweep has left some."""
+
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.25, 30.0
 """After a fault of ours; doubled with each in a row."""
 
@@ -68,7 +70,7 @@ class Worker:
         self._look_at = 0.0
         self._attentive_until = 0.0
         self._restore_at = 0.0
-        self._swept = deps.clock()
+        self._sweep_at = deps.clock() + _SWEEP_EVERY
         self._rests: defaultdict[str, _Rest] = defaultdict(_Rest)
         self._log = structlog.get_logger("ostiary.worker")
 
@@ -256,11 +258,12 @@ class Worker:
 
     def _sweep(self) -> bool:
         now = self._deps.clock()
-        if now - self._swept > _SWEEP_EVERY:
-            self._swept = now
+        if now >= self._sweep_at:
+            self._sweep_at = now + _SWEEP_EVERY
             # First, lest what can't be forgotten keep a checkpoint from being written.
             upkeep.checkpoints(self._deps)
-            upkeep.forget(self._deps)
+            if upkeep.forget(self._deps):
+                self._sweep_at = now + _SWEEP_AGAIN
         return False
 
 

@@ -15,6 +15,7 @@ from app.flows import upkeep
 from app.store import leases, outbox, retention
 from app.store import tables as store
 from app.store.tables.outbox import delivery, delivery_attempt
+from app.worker import Worker
 from tests.outbox import claim, delivered, put, record, rows
 
 PATIENCE = 30
@@ -154,11 +155,24 @@ def test_a_sweep_is_bounded_and_so_is_each_of_its_transactions(
     clock.move(days=31)
     steps, drop = [], retention.drop
     monkeypatch.setattr(retention, "drop", lambda *given: steps.append(drop(*given)) or steps[-1])
-    left = []
+    left, more = [], []
     for _ in range(3):
-        upkeep.forget(deps)
+        more.append(upkeep.forget(deps))
         left.append(held(deps, tenant)["delivery"] + held(deps, other_tenant)["delivery"])
     assert (steps, left) == ([2, 2, 2, 2], [4, 0, 0])
+    assert more == [True, True, False]
+
+
+def test_the_worker_sweeps_every_ten_minutes_and_soon_again_where_some_was_left(
+    deps, tenant, clock, monkeypatch
+):
+    swept, left = [], [True, True, False, False]
+    monkeypatch.setattr(upkeep, "forget", lambda _: swept.append(clock()) or left.pop(0))
+    worker, since = Worker(deps), clock()
+    while left:
+        worker._sweep()
+        clock.move(seconds=1)
+    assert [(at - since).total_seconds() for at in swept] == [600, 605, 610, 1210]
 
 
 @pytest.mark.parametrize("counted", [True, False])
