@@ -140,15 +140,16 @@ class Database:
 
     @contextmanager
     def _begun(
-        self, engine: Engine, tenant: str, gate: AbstractContextManager[None] | None = None
+        self, engine: Engine, tenant: str, writing: AbstractContextManager[None] | None = None
     ) -> Iterator[Connection]:
         moment = Moment.BEGIN
         try:
-            with gate or nullcontext(), self._opened(engine, tenant) as conn:
+            with writing or nullcontext(), self._opened(engine, tenant) as conn:
                 moment = Moment.INSIDE
                 with transaction.entered():
                     yield conn
-                moment = Moment.COMMIT
+                if writing:  # who has only read has changed nothing, whatever becomes of the end
+                    moment = Moment.COMMIT
                 conn.commit()
         except (DBAPIError, exc.TimeoutError) as error:
             told = faults.unavailable(error, moment)
