@@ -6,36 +6,24 @@ import threading
 
 import pytest
 
-from app.flows import connections, cutoff, join, latecomers, local, platforms, tenancy
+from app.flows import (
+    connections,
+    cutoff,
+    join,
+    latecomers,
+    local,
+    platforms,
+    tenancy,
+)
 from app.flows.cutoff import Trigger
 from app.flows.learner import enter
-from app.flows.provision_act import Client
 from app.flows.tries import Visit
-from app.kernel import credential
 from app.kernel.errors import OstiaryError, Refused, Unauthenticated
-from app.store import connections as trusts
 from app.store import launches, people, sessions
-from app.store.connections import Connection
 from sso.logout import LogoutNotice, VerifiedLogout
 from tests import learners
-from tests.flows.test_cutoff import PASSWORD, opens
-from tests.provisioning import ADA, Desk, standing
-
-
-@pytest.fixture
-def ada(deps, tenant):
-    desk = Desk(deps, Client(tenant.id, "default"))
-    return desk.person(desk.create(**ADA)["id"])
-
-
-@pytest.fixture
-def trust(deps, tenant):
-    made = deps.ids.new()
-    with deps.db.tx(tenant.id) as tx:
-        trusts.add(tx, Connection(
-            tenant, made, "oidc", "IdP", "https://idp.example", {}, None, "userName", True, True, deps.clock(),
-        ))  # fmt: skip
-    return made
+from tests.access import PASSWORD, opens, signed_in
+from tests.provisioning import standing
 
 
 @pytest.mark.parametrize("what", ["connection", "tenant"])
@@ -52,14 +40,9 @@ def test_a_session_made_just_after_a_switch_off_never_stands(
     clock.move(seconds=1)
     for on in meanwhile:
         switch(on)
-    now, session_id, secret = deps.clock(), deps.ids.new(), deps.ids.secret()
-    with deps.db.tx(tenant.id) as tx:
-        sessions.add(
-            tx, session_id, ada.id, secret, "oidc", now, now.replace(year=2099), connection_id=trust,
-            begun_at=begun,
-        )  # fmt: skip
+    held = signed_in(deps, tenant, ada, trust, begun_at=begun)
     switch(True)
-    assert not standing(deps, credential.Credential(tenant.id, session_id, secret))
+    assert not standing(deps, held)
 
 
 @pytest.mark.parametrize("meanwhile", [[False], [False, True]])
