@@ -13,7 +13,7 @@ from app.kernel.credential import Credential
 from app.kernel.errors import Unauthenticated
 from app.kernel.person import Person
 from app.kernel.tenant import Tenant
-from app.store import audit, connections, sessions, tokens
+from app.store import audit, connections, people, sessions, tokens
 from app.store.connections import Connection
 
 PASSWORD = "a password that is long enough"
@@ -46,6 +46,13 @@ def administrator(deps: Deps, tenant: Tenant) -> tuple[Person, Credential]:
     """A local administrator, signed in."""
     made = local.create_administrator(deps, tenant.slug, "root@acme.example", PASSWORD)
     return made, signed_in(deps, tenant, made)
+
+
+def appointed(deps: Deps, tenant: Tenant, who: Person) -> Credential:
+    """Make someone an administrator; gives their session."""
+    with deps.db.tx(tenant.id) as tx:
+        people.grant(tx, who.id, "administrator", "operator", deps.clock())
+    return signed_in(deps, tenant, who)
 
 
 def token_of(deps: Deps, tenant: Tenant, who: Person) -> Credential | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app.flows import (
     connections,
+    console,
     cutoff,
     join,
     latecomers,
@@ -22,7 +24,7 @@ from app.kernel.errors import OstiaryError, Refused, Unauthenticated
 from app.store import launches, people, sessions
 from sso.logout import LogoutNotice, VerifiedLogout
 from tests import learners
-from tests.access import PASSWORD, opens, signed_in
+from tests.access import PASSWORD, appointed, opens, signed_in
 from tests.provisioning import standing
 
 
@@ -135,3 +137,29 @@ def test_a_provider_that_ends_a_first_sign_in_waits_for_it_and_ends_it(deps, ten
         ending.join(1)  # as far as it gets: it must wait for us
     ending.join()
     assert ended == [1]
+
+
+def test_two_administrators_who_shut_each_other_out_at_once_are_judged_one_after_the_other(
+    deps, tenant
+):
+    """One is blocked; the other's click comes from a session that is over by then, not to a deadlock."""
+    for number in range(12):
+        pair = [learners.person(deps, tenant, f"{name}{number}") for name in "ab"]
+        held = [appointed(deps, tenant, each) for each in pair]
+        together = threading.Barrier(2, timeout=30)
+
+        def block(mine, other, together=together):
+            together.wait()
+            try:
+                return console.block(deps, mine, other.id)
+            except OstiaryError as refused:
+                return refused.wire_code
+
+        with ThreadPoolExecutor(2) as pool:
+            told = list(pool.map(block, held, reversed(pair)))
+        assert sorted(told, key=str) == [1, "sign_in_first"]
+        with deps.db.read(tenant.id) as read:
+            outside = [people.get(read, each.id).blocked_at is not None for each in pair]
+        # Who blocked the other is the one who is still in.
+        assert outside == [said != 1 for said in told]
+        assert [standing(deps, one) for one in held] == [said == 1 for said in told]
