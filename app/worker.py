@@ -74,8 +74,8 @@ class Worker:
         self._rests: defaultdict[str, _Rest] = defaultdict(_Rest)
         self._log = structlog.get_logger("ostiary.worker")
 
-    def stop(self) -> None:
-        """Finish what is under way, then return from `run`. A signal's handler may call this."""
+    def stop(self, *_: object) -> None:
+        """Finish what is under way, then return from `run`. It serves as a signal's handler."""
         # No event: its lock may be this very thread's at the moment of the signal.
         self._stopped = True
 
@@ -272,5 +272,5 @@ def main(deps: Deps, parent: int | None = None) -> None:
     require_current(deps.db)
     worker = Worker(deps)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
+        signal.signal(number, worker.stop)
     worker.run(parent)

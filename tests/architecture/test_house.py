@@ -129,6 +129,25 @@ def test_time_and_ids_are_drawn_in_one_place_only():
                     assert (name, node.func.attr) not in banned, f"{path}:{node.lineno}"
 
 
+def test_a_signals_handler_only_sets_a_flag():
+    """It runs in the midst of whatever the main thread does: a lock that it took could be that thread's own."""
+    handlers = 0
+    for path in (file for part in ("app", "sandbox") for file in (ROOT / part).rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        bodies = {one.name: one.body for one in nodes if isinstance(one, ast.FunctionDef)}
+        given = [
+            one.args[1] for one in nodes
+            if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("signal.signal")
+        ]  # fmt: skip
+        for handler in map(ast.unparse, given):
+            body = map(ast.unparse, bodies.get(handler.rpartition(".")[2], []))
+            acts = [line for line in body if not line.startswith(("'", '"'))]
+            assert acts, (path, handler)
+            assert all(line.endswith(" = True") for line in acts), (path, handler)
+            handlers += 1
+    assert handlers >= 5
+
+
 def test_rooms_are_small():
     sizes = sorted(
         len(path.read_text().splitlines())
