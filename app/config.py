@@ -65,6 +65,9 @@ class Settings(BaseModel):
     scim_rate: Annotated[int, Field(ge=0, le=100_000)] = 200
     """SCIM requests a second for each tenant, over all processes; 0 is no limit."""
 
+    delivered_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """How long deliveries that have arrived, or that a newer one made needless, can be looked up and replayed."""
+
     metrics_token: str | None = Field(None, repr=False)
     """Where set, `/metrics` wants it as a bearer token; without it only loopback may read."""
 

@@ -8,12 +8,26 @@ import logging
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from threading import Thread
 
 from werkzeug.serving import make_server
 
 from sandbox.factory import create_app
+
+_LOOK_SECONDS = 0.1
+
+
+class _Orders:
+    """What signals have told us."""
+
+    def __init__(self) -> None:
+        # A plain flag: starting a thread takes a lock, which this very one may hold at the moment of the signal.
+        self.stopped = False
+
+    def stop(self, *_: object) -> None:
+        self.stopped = True
 
 
 def main() -> int:
@@ -26,10 +40,16 @@ def main() -> int:
     base_url = f"http://{options.host}:{port}"
     app = create_app(directory, base_url, options.gateway)
     server = make_server("127.0.0.1", port, app, threaded=True, fd=listener.fileno())
+    orders = _Orders()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: Thread(target=server.shutdown).start())
+        signal.signal(name, orders.stop)
+    serving = Thread(target=server.serve_forever, name="campus")
+    serving.start()
     _say(base_url)
-    server.serve_forever()
+    while not orders.stopped and serving.is_alive():
+        time.sleep(_LOOK_SECONDS)
+    server.shutdown()
+    serving.join()
     server.server_close()
     app.extensions["campus"].store.close()
     return 0

@@ -27,10 +27,11 @@ def put(deps, tenant, *, key="k", destination=HERE, newest_only=False, kind="ags
     return delivery_id
 
 
-def claim(deps, lease="mine", limit=10, **under_way):
+def claim(deps, lease="mine", limit=10, probes=10, **under_way):
     busy = {name.replace("_", ":"): many for name, many in under_way.items()}
     with deps.db.system(write=True) as system:
-        return dispatch.claim(system, deps.clock(), lease, deps.clock() + LEASE, limit, busy)
+        until = deps.clock() + LEASE
+        return dispatch.claim(system, deps.clock(), lease, until, limit, busy, probes)
 
 
 def record(deps, claimed, kind, message="said", *, status=None, retry_after=None, random=0.5):

@@ -19,9 +19,18 @@ from app.store.sessions import Session
 
 
 @contextmanager
-def acting(deps: Deps, presented: Credential) -> Iterator[tuple[Tx, Session]]:
-    """Open a write transaction for an administrator; raises Unauthenticated or Refused."""
+def acting(
+    deps: Deps, presented: Credential, upon: str | None = None
+) -> Iterator[tuple[Tx, Session]]:
+    """Open a write transaction for an administrator; raises Unauthenticated or Refused.
+
+    `upon` is a person whom they act upon, and who is held until it ends.
+    """
     with deps.db.tx(presented.tenant) as tx:
+        if upon is not None:
+            # Both in one order, so that two who act upon each other don't wait for each other.
+            for person_id in sorted({upon, sessions.whose(tx, presented) or upon}):
+                people.lock(tx, person_id)
         yield tx, _administrator(deps, tx, presented)
 
 
@@ -40,7 +49,7 @@ def end_sessions(deps: Deps, presented: Credential, person_id: str) -> int:
     Raises NotFound.
     """
     received = deps.clock()
-    with acting(deps, presented) as (tx, session):
+    with acting(deps, presented, person_id) as (tx, session):
         _person(tx, person_id)
         trigger = Trigger(session.person.id, "administrator", received)
         return cutoff.person(deps, tx, person_id, trigger, "sessions.ended").total
@@ -52,7 +61,7 @@ def block(deps: Deps, presented: Credential, person_id: str) -> int:
     Raises NotFound, and Invalid where administrators would shut themselves out.
     """
     received = deps.clock()
-    with acting(deps, presented) as (tx, session):
+    with acting(deps, presented, person_id) as (tx, session):
         someone = _person(tx, person_id)
         if person_id == session.person.id:
             raise Invalid("You can't shut yourself out; another administrator can.")
@@ -63,7 +72,7 @@ def block(deps: Deps, presented: Credential, person_id: str) -> int:
 
 def unblock(deps: Deps, presented: Credential, person_id: str) -> None:
     """Let a person in again, as far as provisioning does; raises NotFound."""
-    with acting(deps, presented) as (tx, session):
+    with acting(deps, presented, person_id) as (tx, session):
         someone = _person(tx, person_id)
         if someone.blocked_at is not None:
             now = deps.clock()
@@ -72,8 +81,7 @@ def unblock(deps: Deps, presented: Credential, person_id: str) -> None:
 
 
 def _person(tx: Tx, person_id: str) -> Person:
-    """Hold a person until the transaction ends."""
-    someone = people.lock(tx, person_id)
+    someone = people.get(tx, person_id)
     if someone is None:
         raise NotFound("There is no such person.")
     return someone

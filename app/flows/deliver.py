@@ -26,29 +26,31 @@ _SENDERS: Mapping[str, Callable[[Deps, Claimed], Outcome]] = MappingProxyType({
 
 
 def turn(
-    deps: Deps, done: Sequence[Sent], limit: int, under_way: Mapping[str, int] | None = None
-) -> list[Claimed]:
+    deps: Deps, done: Sequence[Sent], limit: int, under_way: Mapping[str, int] | None = None,
+    probes: int | None = None,
+) -> list[Claimed]:  # fmt: skip
     """Record what is done and lease up to `limit` due deliveries, in one write transaction or none.
 
-    `under_way` says how many the caller is sending, by destination.
+    `under_way` says how many the caller is sending, by destination. `probes` of the new ones, or all, may
+    be probes of lanes that fail.
     """
-    busy = under_way or {}
+    busy, probes = under_way or {}, limit if probes is None else probes
     if not done:
         with deps.db.system() as system:  # looking must not take the write lock
-            if limit < 1 or not dispatch.anything_due(system, deps.clock(), busy):
+            if limit < 1 or not dispatch.anything_due(system, deps.clock(), busy, probes):
                 return []
     with deps.db.system(write=True) as system:
         now = deps.clock()
         # In one order of lanes, so that two workers never wait for each other.
         for sent in sorted(done, key=lambda one: (one.claimed.tenant, one.claimed.destination)):
-            dispatch.record(system, sent, deps.ids.new(), now, _random())
-            if sent.outcome.kind == "gone":
+            mine = dispatch.record(system, sent, deps.ids.new(), now, _random())
+            if mine and sent.outcome.kind == "gone":
                 store = sent.claimed.destination.removeprefix(RECORD_STORE)
                 tx = system.within(sent.claimed.tenant)
                 destinations.gone(tx, store, sent.outcome.message or "", now)
         if limit < 1:
             return []
-        return dispatch.claim(system, now, deps.ids.new(), now + LEASE, limit, busy)
+        return dispatch.claim(system, now, deps.ids.new(), now + LEASE, limit, busy, probes)
 
 
 def send(deps: Deps, claimed: Claimed) -> Sent:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 from app.deps import Deps
 from app.flows import statements
-from app.kernel.delivery import Outcome, pause
+from app.kernel.delivery import BRAKE, Outcome, pause
 from app.kernel.errors import OstiaryError
 from app.store import destinations
 from app.store import statements as stored
@@ -22,21 +23,22 @@ _BATCH = 100
 _BATCH_BYTES = 1024 * 1024
 
 
-def claim(deps: Deps, limit: int) -> list[Stream]:
-    """Lease up to `limit` destinations that have statements waiting."""
-    now = deps.clock()
+def claim(deps: Deps, limit: int, probes: int | None = None) -> list[Stream]:
+    """Lease up to `limit` destinations that have statements waiting; `probes` of them, or all, may be failing."""
+    now, probes = deps.clock(), limit if probes is None else probes
     with deps.db.system() as system:  # looking must not take the write lock
-        if limit < 1 or not destinations.anything_due(system, now):
+        if limit < 1 or not destinations.anything_due(system, now, probes):
             return []
     with deps.db.system(write=True) as system:
-        return destinations.claim(system, now, deps.ids.new(), now + LEASE, limit)
+        return destinations.claim(system, now, deps.ids.new(), now + LEASE, limit, probes)
 
 
 def forward(deps: Deps, stream: Stream) -> int:
     """Send the stream's next batch; returns how many statements the other side took or refused for good.
 
     A batch that is refused is halved until the one bad statement is found; that one becomes a dead
-    delivery which an administrator sees, and the stream goes on.
+    delivery which an administrator sees, and the stream goes on. Where one after the other is refused it
+    waits, as a stream that fails does.
     """
     try:
         return _forward(deps, stream)
@@ -55,14 +57,30 @@ def _forward(deps: Deps, stream: Stream) -> int:
     batch = _bounded(found)
     while batch:
         outcome = statements.send(deps, stream, batch)
-        if outcome.kind != "refused" or len(batch) == 1:
+        if outcome.kind != "refused":
             return _record(deps, stream, batch, outcome)
+        if len(batch) == 1:
+            return _refused(deps, stream, found, outcome)
         batch = batch[: len(batch) // 2]
         if not _keep(deps, stream):
             return 0
     with deps.db.system(write=True) as system:
-        destinations.advance(system, stream, (stream.txid, stream.seq), deps.clock())
+        cursor = (stream.txid, stream.seq)
+        destinations.advance(system, stream, cursor, deps.clock(), refusals=stream.refusals)
     return 0
+
+
+def _refused(deps: Deps, stream: Stream, found: list[Stored], outcome: Outcome) -> int:
+    """Set the first of those found aside, but if everything is refused: then it is the store that fails."""
+    if stream.refusals + 1 >= BRAKE and len(found) > 1:
+        # Else a few bad ones in a row would hold up good ones for ever.
+        if not _keep(deps, stream):
+            return 0
+        if statements.send(deps, stream, found[-1:]).kind == "delivered":
+            stream = replace(stream, refusals=0)
+    if stream.refusals + 1 >= BRAKE:
+        outcome = outcome.braked()
+    return _record(deps, stream, found[:1], outcome)
 
 
 def _bounded(found: list[Stored]) -> list[Stored]:
@@ -79,8 +97,7 @@ def _record(deps: Deps, stream: Stream, batch: list[Stored], outcome: Outcome) -
     now = deps.clock()
     with deps.db.system(write=True) as system:
         if outcome.kind == "gone":
-            tx = system.within(stream.tenant)
-            destinations.gone(tx, stream.id, outcome.message or "", now)
+            destinations.ended(system, stream, outcome.message or "", now)
             return 0
         if outcome.kind not in {"delivered", "refused"}:
             # It has nothing else to find out with, so its first failure is a second one already.
@@ -89,7 +106,9 @@ def _record(deps: Deps, stream: Stream, batch: list[Stored], outcome: Outcome) -
             destinations.failed(system, stream, outcome.message or "no answer", now, now + wait)
             return 0
         last = batch[-1]
-        mine = destinations.advance(system, stream, (last.txid, last.seq), now)
+        refusals = stream.refusals + 1 if outcome.kind == "refused" else 0
+        cursor = (last.txid, last.seq)
+        mine = destinations.advance(system, stream, cursor, now, refusals=refusals)
         if mine and outcome.kind == "refused":
             tx = system.within(stream.tenant)
             statements.set_aside(deps, tx, stream, json.loads(last.body), outcome, now)

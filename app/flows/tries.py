@@ -25,7 +25,8 @@ _TRIES, _WINDOW = 10, timedelta(minutes=15)
 _UNHURRIED, _PAUSE = 30, timedelta(seconds=10)
 """From everywhere, in the same window; from there on one try in each pause is judged."""
 
-_KNOWN = timedelta(days=90)
+KNOWN = timedelta(days=90)
+"""So long after its last sign-in a browser is known by its cookie, which lives as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ def count(deps: Deps, tenant: Tenant, account: str, visit: Visit) -> None:
 
 def succeeded(tx: Tx, account: str, visit: Visit, now: datetime) -> None:
     """Forget the failures before a success, and know the browser from now on."""
-    new = once.claim(tx, _browsers(account), _hashed(visit.browser), now + _KNOWN)
-    once.forget(tx, _own(account, visit, known=not new))
+    browsers, browser = _browsers(account), _hashed(visit.browser)
+    once.forget(tx, _own(account, visit, known=once.claimed(tx, browsers, browser)))
+    once.renew(tx, browsers, browser, now + KNOWN)
 
 
 def forget(tx: Tx, account: str) -> None:

@@ -2,32 +2,72 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from app.deps import Deps
-from app.store import audit, guard, once, tenants
+from app.store import audit, guard, leases, once, retention, tenants
+from app.store.retention import Over
 
 _DEPARTURES = timedelta(days=90)
 """So long it can be read who left when; those of a hold stay."""
 
+_GIVEN_UP = timedelta(days=365)
+"""So long an administrator can see and replay what was given up."""
 
-def forget(deps: Deps) -> None:
-    """Drop claims that have expired, and departures of long ago."""
+_STEP = 300
+"""Deliveries dropped in one transaction: others wait at the write gate meanwhile."""
+
+_STEPS = 5
+"""Of a sweep, for each way in which they end: the worker does nothing else meanwhile."""
+
+_CHECKPOINT = "audit checkpoint"
+_CHECKPOINT_EVERY = timedelta(hours=1)
+
+
+def forget(deps: Deps) -> bool:
+    """Drop claims that have expired, departures of long ago, and deliveries that are over.
+
+    A bounded number at once; tells whether some may be left.
+    """
     now = deps.clock()
     with deps.db.system(write=True) as system:
         once.forget_expired(system, now)
         guard.forget(system, now - _DEPARTURES)
+    kept = now - timedelta(days=deps.settings.delivered_days)
+    ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
+    left = [_drop(deps, how, before) for how, before in ends.items()]
+    return any(left)
 
 
 def checkpoints(deps: Deps) -> int:
-    """Write each tenant's audit checkpoint into the log, which is kept elsewhere; returns how many."""
-    log = structlog.get_logger("ostiary.audit")
+    """Write each tenant's audit checkpoint into the log, which is kept elsewhere; returns how many.
+
+    Whichever worker comes first does, once an hour; the others find that it is done.
+    """
+    log, holder = structlog.get_logger("ostiary.audit"), deps.ids.new()
     with deps.db.system() as system:
         found = tenants.listed(system)
+    written = 0
     for tenant in found:
-        with deps.db.read(tenant.id) as read:
-            end = audit.end(read)
-        log.info("audit checkpoint", tenant=tenant.slug, entries=end.n, mac=end.mac)
-    return len(found)
+        now = deps.clock()
+        with deps.db.read(tenant.id) as read:  # looking must not take the write lock
+            if leases.held(read, _CHECKPOINT, now):
+                continue
+        with deps.db.tx(tenant.id) as tx:
+            mine = leases.take(tx, _CHECKPOINT, holder, now, now + _CHECKPOINT_EVERY)
+            end = audit.end(tx)
+        if mine:
+            log.info("audit checkpoint", tenant=tenant.slug, entries=end.n, mac=end.mac)
+            written += 1
+    return written
+
+
+def _drop(deps: Deps, how: Over, before: datetime) -> bool:
+    with deps.db.system() as system:
+        found = retention.over(system, how, before, _STEP * _STEPS)
+    for start in range(0, len(found), _STEP):
+        with deps.db.system(write=True) as system:
+            retention.drop(system, found[start : start + _STEP], how, before)
+    return len(found) == _STEP * _STEPS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -19,6 +19,9 @@ _BACKOFF = tuple(
 TRIES = len(_BACKOFF) + 1
 FREE_TRIES = 100
 """A throttled try is none of the ten, until a delivery's log holds so many; then it counts like a failure."""
+
+BRAKE = 20
+"""So many refused in a row, and none taken, are not their own fault: what goes there is held back."""
 
 _JITTER = 0.2
 _LONGEST_WAIT = timedelta(hours=24)
@@ -54,6 +57,17 @@ class Outcome:
     def answered(self) -> bool:
         """Whether the destination has shown that it works."""
         return self.kind in {"delivered", "superseded", "refused"} and self.status is not None
+
+    @property
+    def unfit(self) -> bool:
+        """Whether the destination itself has refused it."""
+        return self.kind == "refused" and self.status is not None
+
+    def braked(self) -> Outcome:
+        """What a refusal is where everything is refused: the destination's failure."""
+        return replace(
+            self, kind="failed", message=f"Refuses everything: {self.message or ''}".rstrip()
+        )
 
 
 def next_try(

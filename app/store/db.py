@@ -39,8 +39,13 @@ from app.store.prepared import Prepared, run
 from keys.seal import Seal
 
 _BUSY_MS = 10_000
-_PLAN_ANEW = " -c plan_cache_mode=force_custom_plan"
-"""The worker lives long: a plan that it made while a table was empty would read all of it later."""
+_OPTIONS = "-c synchronous_commit=on -c TimeZone=UTC -c plan_cache_mode=force_custom_plan"
+"""Each execution is planned with its own values and today's tables.
+
+Connections live long, and a plan kept from when the tables were empty stands until they are analyzed. Finding
+the person of a session with one, after 6,000 people and 12,000 sessions had come, took 14 s instead of 0.4 ms.
+Planning anew costs about 7% of a SCIM get and 26% of a create.
+"""
 _NO_TENANT = ""
 _NAME_TENANT = Prepared(select(func.set_config("ostiary.tenant", bindparam("tenant"), true())))
 
@@ -96,9 +101,7 @@ class Database:
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._system = _postgres(
-                parse_url(system_url or url), max(4, pool_size // 2), _PLAN_ANEW
-            )
+            self._system = _postgres(parse_url(system_url or url), max(4, pool_size // 2))
             self._system_reader = self._system.execution_options(postgresql_readonly=True)
             self._snapshots = self._system.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -152,15 +155,16 @@ class Database:
 
     @contextmanager
     def _begun(
-        self, engine: Engine, tenant: str, gate: AbstractContextManager[None] | None = None
+        self, engine: Engine, tenant: str, writing: AbstractContextManager[None] | None = None
     ) -> Iterator[Connection]:
         moment = Moment.BEGIN
         try:
-            with gate or nullcontext(), self._opened(engine, tenant) as conn:
+            with writing or nullcontext(), self._opened(engine, tenant) as conn:
                 moment = Moment.INSIDE
                 with transaction.entered():
                     yield conn
-                moment = Moment.COMMIT
+                if writing:  # who has only read has changed nothing, whatever becomes of the end
+                    moment = Moment.COMMIT
                 conn.commit()
         except (DBAPIError, exc.TimeoutError) as error:
             told = faults.unavailable(error, moment)
@@ -226,7 +230,7 @@ def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
     return engine
 
 
-def _postgres(url: URL, pool_size: int, options: str = "") -> Engine:
+def _postgres(url: URL, pool_size: int) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -236,7 +240,7 @@ def _postgres(url: URL, pool_size: int, options: str = "") -> Engine:
         # An error's text goes to the log, and values are people's data.
         hide_parameters=True,
         connect_args={
-            "options": f"-c synchronous_commit=on -c TimeZone=UTC{options}",
+            "options": _OPTIONS,
             "connect_timeout": 5,
             # A server that vanished without a word is noticed within half a minute.
             "keepalives_idle": 15,

@@ -28,6 +28,7 @@ class Stream:
     txid: int
     seq: int
     attempts: int
+    refusals: int
     lease: str
 
 
@@ -54,23 +55,21 @@ def get(read: Read, destination_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def anything_due(system: System, now: datetime) -> bool:
+def anything_due(system: System, now: datetime, probes: int) -> bool:
     """Tell by a mere read whether `claim` would find something."""
-    return (
-        system.conn.execute(select(destination.c.id).where(_due(system, now)).limit(1)).first()
-        is not None
-    )
+    due = _due(system, now) if probes > 0 else _due(system, now) & (destination.c.attempts == 0)
+    return system.conn.execute(select(destination.c.id).where(due).limit(1)).first() is not None
 
 
-def claim(system: System, now: datetime, lease: str, until: datetime, limit: int) -> list[Stream]:
-    """Lease destinations that have statements to send and are due."""
-    due = _due(system, now)
-    # Those that fail come last: many that hang must not keep a healthy one waiting.
-    order = (destination.c.attempts > 0, destination.c.next_at)
-    query = select(destination).where(due).order_by(*order).limit(limit)
-    if system.conn.dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True, of=destination)
-    rows = system.conn.execute(query).all()
+def claim(
+    system: System, now: datetime, lease: str, until: datetime, limit: int, probes: int
+) -> list[Stream]:
+    """Lease destinations that have statements to send and are due: `limit`, failing ones `probes` at most.
+
+    Those that fail come last: many that hang must not keep a healthy one waiting.
+    """
+    rows = _take(system, now, limit, failing=False)
+    rows += _take(system, now, min(limit - len(rows), probes), failing=True)
     for row in rows:
         system.conn.execute(
             update(destination)
@@ -80,7 +79,7 @@ def claim(system: System, now: datetime, lease: str, until: datetime, limit: int
     return [
         Stream(
             TenantId(row.tenant_id), row.id, row.url, row.sealed_secret, row.cursor_txid, row.cursor_seq,
-            row.attempts, lease,
+            row.attempts, row.refusals, lease,
         )
         for row in rows
     ]  # fmt: skip
@@ -98,8 +97,13 @@ def renew(system: System, stream: Stream, until: datetime) -> bool:
     )
 
 
-def advance(system: System, stream: Stream, cursor: tuple[int, int], now: datetime) -> bool:
-    """Move the cursor behind what was accepted; False when the lease was lost."""
+def advance(
+    system: System, stream: Stream, cursor: tuple[int, int], now: datetime, *, refusals: int = 0
+) -> bool:
+    """Move the cursor behind what was accepted, or refused for good; False when the lease was lost.
+
+    `refusals`: so many in a row were refused.
+    """
     return _release(
         system,
         stream,
@@ -109,6 +113,7 @@ def advance(system: System, stream: Stream, cursor: tuple[int, int], now: dateti
         next_at=now,
         last_error=None,
         failing_since=None,
+        refusals=refusals,
     )
 
 
@@ -122,23 +127,35 @@ def failed(system: System, stream: Stream, error: str, now: datetime, next_at: d
 
 
 def gone(tx: Tx, destination_id: str, said: str, now: datetime) -> None:
-    """Switch a destination off that says it is gone for good (410), until an administrator looks at it."""
+    """Switch a destination off that says of a delivery that it is gone for good (410).
+
+    An administrator looks at it then. To be called by who holds the delivery's lease.
+    """
     mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
-    since = func.coalesce(destination.c.failing_since, bindparam("since", now, Time))
-    told = f"Switched off, since it says that it is gone for good. {said}".rstrip()
     tx.conn.execute(
         update(destination)
         .where(mine)
-        .values(enabled=False, lease=None, lease_until=None, last_error=told, failing_since=since)
+        .values(lease=None, lease_until=None, **_switched_off(said, now))
     )
 
 
+def ended(system: System, stream: Stream, said: str, now: datetime) -> bool:
+    """Switch a destination off that says so of a batch; False when the lease was lost."""
+    return _release(system, stream, **_switched_off(said, now))
+
+
 def enable(tx: Tx, destination_id: str, now: datetime, *, enabled: bool) -> bool:
-    """Switch a destination on, to be tried at once, or off; False when there is none."""
+    """Switch a destination on, to be tried at once, or off; False when there is none.
+
+    Who was sending when it was switched on has lost the lease by it: what it hears is of the time before.
+    """
     mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
     change: dict[str, Any] = {"enabled": enabled}
     if enabled:
-        change |= {"attempts": 0, "next_at": now, "failing_since": None, "last_error": None}
+        change |= {
+            "attempts": 0, "refusals": 0, "next_at": now, "failing_since": None, "last_error": None,
+            "lease": None, "lease_until": None,
+        }  # fmt: skip
     return tx.conn.execute(update(destination).where(mine).values(**change)).rowcount == 1
 
 
@@ -219,6 +236,23 @@ def _due(system: System, now: datetime) -> Any:
         exists().where(tenant.c.id == destination.c.tenant_id, tenant.c.enabled),
         waiting,
     )
+
+
+def _take(system: System, now: datetime, most: int, *, failing: bool) -> list[Any]:
+    if most < 1:
+        return []
+    fares = destination.c.attempts > 0 if failing else destination.c.attempts == 0
+    query = select(destination).where(_due(system, now), fares)
+    query = query.order_by(destination.c.next_at).limit(most)
+    if system.conn.dialect.name != "sqlite":
+        query = query.with_for_update(skip_locked=True, of=destination)
+    return list(system.conn.execute(query))
+
+
+def _switched_off(said: str, now: datetime) -> dict[str, Any]:
+    since = func.coalesce(destination.c.failing_since, bindparam("since", now, Time))
+    told = f"Switched off, since it says that it is gone for good. {said}".rstrip()
+    return {"enabled": False, "last_error": told, "failing_since": since}
 
 
 def _release(system: System, stream: Stream, **change: Any) -> bool:

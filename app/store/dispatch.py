@@ -83,33 +83,35 @@ _TRIES = select(func.count()).where(
 )
 
 
-def anything_due(system: System, now: datetime, under_way: Mapping[str, int]) -> bool:
+def anything_due(system: System, now: datetime, under_way: Mapping[str, int], probes: int) -> bool:
     """Tell by a mere read whether `claim` would find something."""
-    return lanes.anything_due(system, now, _full(under_way))
+    return lanes.anything_due(system, now, _full(under_way), probing=probes > 0)
 
 
 def claim(
     system: System, now: datetime, lease: str, until: datetime, limit: int,
-    under_way: Mapping[str, int],
+    under_way: Mapping[str, int], probes: int,
 ) -> list[Claimed]:  # fmt: skip
-    """Lease due deliveries, the oldest of each key, lane by lane.
+    """Lease due deliveries, the oldest of each key, lane by lane, `limit` of them and `probes` of those at most.
 
     `under_way` says how many this worker has by destination: a lane gets what is left of four, a
     failing one a single probe.
     """
-    found = lanes.due(system, now, limit, _full(under_way))
+    found = lanes.due(system, now, limit, _full(under_way), probing=probes > 0)
     taken = dict(under_way)
     claimed: list[Claimed] = []
     for number, one in enumerate(found):
         # Every lane has its share before one has more.
         share = max(1, (limit - len(claimed)) // (len(found) - number))
         room = PER_DESTINATION - taken.get(one.destination, 0)
-        most = min(share, limit - len(claimed), min(1, room + 1) if one.failing else room)
+        fits = min(1, room + 1, probes) if one.failing else room
+        most = min(share, limit - len(claimed), fits)
         if most < 1 or (one.failing and not lanes.may_probe(system, one, now)):
             continue
         rows = _take(system, one, now, lease, most)
         if rows and one.failing:
             lanes.hold(system, one, until)
+            probes -= 1
         taken[one.destination] = taken.get(one.destination, 0) + len(rows)
         claimed += rows
     if claimed:
@@ -131,7 +133,9 @@ def record(system: System, sent: Sent, attempt_id: str, now: datetime, random: f
         return False
     lane = Lane(claimed.tenant, claimed.destination, claimed.probe)
     paused = lanes.settle(system, lane, outcome, now, random)
-    change = _change(system, sent, now, random, paused) | {"lease": None, "lease_until": None}
+    verdict = outcome.braked() if paused and outcome.unfit else outcome
+    change = _change(system, claimed, verdict, now, random, paused)
+    change |= {"lease": None, "lease_until": None}
     system.conn.execute(update(delivery).where(_MINE).values(**change), mine)
     system.conn.execute(_LOG, {
         "tenant_id": claimed.tenant, "id": attempt_id, "delivery_id": claimed.id, "at": sent.began,
@@ -142,9 +146,9 @@ def record(system: System, sent: Sent, attempt_id: str, now: datetime, random: f
 
 
 def _change(
-    system: System, sent: Sent, now: datetime, random: float, paused: datetime | None
-) -> dict[str, Any]:
-    claimed, outcome = sent.claimed, sent.outcome
+    system: System, claimed: Claimed, outcome: Outcome, now: datetime, random: float,
+    paused: datetime | None,
+) -> dict[str, Any]:  # fmt: skip
     ended = _ENDS.get(outcome.kind)
     if ended is None and claimed.newest_only and _newer_waits(system, claimed):
         ended = "superseded"

@@ -1,7 +1,8 @@
 """Lanes: how each destination of a tenant's deliveries fares, so that one that is away is left in peace.
 
-A destination that fails or throttles gets a pause. After it one delivery, the probe, tries whether it is
-well again and holds the lane for all workers while it does; the first success opens the lane.
+A destination that fails, throttles or refuses everything gets a pause. After it one delivery, the probe,
+tries whether it is well again and holds the lane for all workers while it does; the first success opens
+the lane.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import Boolean, and_, bindparam, exists, func, literal_column, or_, select, update
 
-from app.kernel.delivery import RECORD_STORE, REGISTRATION, Outcome, pause
+from app.kernel.delivery import BRAKE, RECORD_STORE, REGISTRATION, Outcome, pause
 from app.kernel.tenant import TenantId
 from app.store.db import System, Tx
 from app.store.sql import insert_once, locked
@@ -92,6 +93,7 @@ _head = (
 )
 _OPEN = and_(
     lane.c.open_at <= _NOW,
+    or_(lane.c.failures == 0, bindparam("probing", type_=Boolean)),
     lane.c.destination.not_in(bindparam("full", expanding=True, type_=Str)),
     exists().where(tenant.c.id == lane.c.tenant_id, tenant.c.enabled),
     ~SWITCHED_OFF,
@@ -107,9 +109,10 @@ _DUE = (
 _MINE = and_(
     lane.c.tenant_id == bindparam("of_tenant"), lane.c.destination == bindparam("of_destination")
 )
-_THERE = select(lane.c.failures, lane.c.throttled, lane.c.open_at, lane.c.failing_since).where(
-    _MINE
-)
+_THERE = select(
+    lane.c.failures, lane.c.throttled, lane.c.open_at, lane.c.failing_since, lane.c.refusals
+).where(_MINE)
+_COUNT = update(lane).where(_MINE)
 
 
 def ensure(tx: Tx, name: str, now: datetime) -> None:
@@ -123,15 +126,17 @@ def ensure(tx: Tx, name: str, now: datetime) -> None:
         insert_once(tx.conn, lane, row)
 
 
-def anything_due(system: System, now: datetime, full: Collection[str]) -> bool:
+def anything_due(system: System, now: datetime, full: Collection[str], *, probing: bool) -> bool:
     """Tell by a mere read whether `due` would find a lane."""
-    given = {"now": now, "full": sorted(full)}
+    given = {"now": now, "full": sorted(full), "probing": probing}
     return system.conn.execute(_ANY, given).first() is not None
 
 
-def due(system: System, now: datetime, most: int, full: Collection[str]) -> list[Lane]:
-    """Return open lanes with something due, but those `full`."""
-    given = {"now": now, "most": most, "full": sorted(full)}
+def due(
+    system: System, now: datetime, most: int, full: Collection[str], *, probing: bool
+) -> list[Lane]:
+    """Return open lanes with something due, but those `full`; failing ones only where `probing`."""
+    given = {"now": now, "most": most, "full": sorted(full), "probing": probing}
     rows = system.conn.execute(_DUE, given)
     return [Lane(TenantId(row.tenant_id), row.destination, row.failures > 0) for row in rows]
 
@@ -154,17 +159,30 @@ def settle(
 ) -> datetime | None:
     """Let a lane fare as a try there shows; returns until when it pauses, if the outcome makes it.
 
-    `of` is the lane as it was when the try was claimed: failing, the try was its probe.
+    `of` is the lane as it was when the try was claimed: failing, the try was its probe. A refusal makes it
+    pause where it is one too many in a row.
     """
     mine, probe = _of(of), of.failing
     closes = outcome.kind in {"failed", "throttled"}
-    statement = locked(system.conn, _THERE) if closes else _THERE
+    statement = locked(system.conn, _THERE) if closes or outcome.unfit else _THERE
     row = system.conn.execute(statement, mine).first()
     if row is None:
         return None
+    refusals = row.refusals + outcome.unfit
+    if refusals != row.refusals:
+        system.conn.execute(_COUNT.values(refusals=refusals), mine)
+    if outcome.unfit and refusals >= BRAKE:
+        outcome, closes = outcome.braked(), True
     if not closes:
         _go_on(system, mine, row, outcome, now, probe=probe)
         return None
+    return _pause(system, mine, row, outcome, now, random, probe=probe)
+
+
+def _pause(
+    system: System, mine: dict[str, str], row: Any, outcome: Outcome, now: datetime, random: float,
+    *, probe: bool,
+) -> datetime:  # fmt: skip
     # Of a wave that failed together one counts.
     counts = probe or row.failures == 0
     failures = row.failures + counts
@@ -184,6 +202,8 @@ def settle(
 def _go_on(
     system: System, mine: dict[str, str], row: Any, outcome: Outcome, now: datetime, *, probe: bool
 ) -> None:
+    if row.refusals and outcome.answered and not outcome.unfit:
+        system.conn.execute(_COUNT.values(refusals=0), mine)
     if row.failures == 0:
         return
     if not outcome.answered:

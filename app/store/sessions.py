@@ -136,6 +136,13 @@ def standing(read: Read, presented: Credential, now: datetime) -> Session | None
     )  # fmt: skip
 
 
+def whose(read: Read, presented: Credential) -> str | None:
+    """Return the id of the person of a session; whether it stands is not said."""
+    asked = {"tenant": read.tenant, "id": presented.id}
+    found: str | None = read.conn.execute(_WHOSE, asked).scalar()
+    return found
+
+
 def touch(tx: Tx, session_id: str, now: datetime) -> None:
     """Note that the session is in use; called once a minute at most."""
     mine = (session.c.tenant_id == tx.tenant) & (session.c.id == session_id)

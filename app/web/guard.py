@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from flask import g, request
 from werkzeug.wrappers import Response
 
+from app.flows import tries
 from app.kernel import credential
 from app.kernel.errors import Refused, Unauthenticated, Unavailable
 from app.kernel.person import Person
@@ -153,7 +154,7 @@ def keep_browser(response: Response, secret: str) -> None:
     """Give the browser its binding cookie; framed by an LMS it is partitioned."""
     settings = here.deps().settings
     response.set_cookie(
-        browser_cookie_name(), secret, max_age=30 * 86400, secure=settings.secure, httponly=True,
+        browser_cookie_name(), secret, max_age=tries.KNOWN, secure=settings.secure, httponly=True,
         samesite="None" if settings.secure else "Lax", partitioned=settings.secure, path="/",
     )  # fmt: skip
 

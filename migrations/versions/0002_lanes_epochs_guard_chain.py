@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("failing_since", TIME, nullable=True),
         sa.Column("throttled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("last_error", STR, nullable=True),
+        sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenant.id"], name=op.f("fk_lane_tenant_id"), ondelete="CASCADE"
         ),
@@ -194,7 +195,18 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_delivery_status", "delivery", ["tenant_id", "status", "seq"], unique=False)
+    op.create_index(
+        "ix_delivery_finished",
+        "delivery",
+        ["status", "finished_at"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NOT NULL"),
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
     op.add_column("destination", sa.Column("failing_since", TIME, nullable=True))
+    op.add_column(
+        "destination", sa.Column("refusals", sa.Integer(), server_default="0", nullable=False)
+    )
     op.add_column(
         "launch", sa.Column("tenant_epoch", sa.Integer(), server_default="0", nullable=False)
     )

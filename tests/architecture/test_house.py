@@ -100,7 +100,7 @@ def test_every_index_of_a_tenants_rows_begins_with_the_tenant_or_says_why():
     across = {
         # looked up before a tenant is known, or by the worker
         "ix_once_expires_at", "uq_domain_verified", "ix_launch_browser", "uq_connection_id",
-        "uq_registration", "uq_deployment", "ix_destination_due",
+        "uq_registration", "uq_deployment", "ix_destination_due", "ix_delivery_finished",
     }  # fmt: skip
     for table in metadata.tables.values():
         for index in table.indexes:
@@ -127,6 +127,25 @@ def test_time_and_ids_are_drawn_in_one_place_only():
                         owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
                     )
                     assert (name, node.func.attr) not in banned, f"{path}:{node.lineno}"
+
+
+def test_a_signals_handler_only_sets_a_flag():
+    """It runs in the midst of whatever the main thread does: a lock that it took could be that thread's own."""
+    handlers = 0
+    for path in (file for part in ("app", "sandbox") for file in (ROOT / part).rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        bodies = {one.name: one.body for one in nodes if isinstance(one, ast.FunctionDef)}
+        given = [
+            one.args[1] for one in nodes
+            if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("signal.signal")
+        ]  # fmt: skip
+        for handler in map(ast.unparse, given):
+            body = map(ast.unparse, bodies.get(handler.rpartition(".")[2], []))
+            acts = [line for line in body if not line.startswith(("'", '"'))]
+            assert acts, (path, handler)
+            assert all(line.endswith(" = True") for line in acts), (path, handler)
+            handlers += 1
+    assert handlers >= 5
 
 
 def test_rooms_are_small():

@@ -20,9 +20,14 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.deps import Deps
 from app.factory import create_app
+from app.flows.provision_act import Client
+from app.kernel.person import Person
+from app.kernel.tenant import Tenant
 from sandbox.campus import Campus as Rooms
 from sandbox.factory import create_app as create_campus
+from tests import access
 from tests.conftest import TestClock
+from tests.provisioning import ADA, Desk
 
 GATEWAY = "http://127.0.0.1:8000"
 
@@ -134,3 +139,21 @@ def gateway(deps: Deps) -> Callable[[], Browser]:
     app = create_app(deps)
     app.testing = True
     return lambda: browser(app)
+
+
+@pytest.fixture
+def desk(deps: Deps, tenant: Tenant) -> Desk:
+    """The tenant's provisioning client."""
+    return Desk(deps, Client(tenant.id, "default"))
+
+
+@pytest.fixture
+def ada(desk: Desk) -> Person:
+    """Someone whom the client has provisioned."""
+    return desk.person(desk.create(**ADA)["id"])
+
+
+@pytest.fixture
+def trust(deps: Deps, tenant: Tenant) -> str:
+    """The id of a connection by which people sign in."""
+    return access.trusted(deps, tenant)

@@ -154,7 +154,7 @@ def test_a_record_store_is_switched_and_set_back(console, deps, tenant, store, c
     assert shows(console.get("/admin/outbox").text, "The record store is switched off.")
     assert post(console, f"/destinations/{store}/enable").status_code == 303
     with deps.db.system(write=True) as system:
-        (stream,) = destinations.claim(system, clock(), "x", clock(), 1)
+        (stream,) = destinations.claim(system, clock(), "x", clock(), 1, 1)
         assert destinations.advance(system, stream, (10**9, 10**9), clock())
     answer = post(console, f"/destinations/{store}/rewind", since="2026-03-02T08:59")
     assert answer.location == "/admin/destinations?done=3"

@@ -4,87 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from app.flows import attempt, connections, console, cutoff, local, platforms, tenancy
+from app.flows import attempt, connections, console, cutoff, platforms, signin, tenancy
 from app.flows.cutoff import Trigger
-from app.flows.learner import enter
-from app.flows.provision_act import Client
 from app.kernel import credential
 from app.kernel.errors import Invalid, OstiaryError, Refused, Unauthenticated
-from app.store import audit, people, sessions, tokens
-from app.store import connections as trusts
-from app.store.connections import Connection
+from app.store import audit, people, sessions
 from tests import learners
+from tests.access import administrator, holds, last, opens, signed_in, token_of
 from tests.flows.conftest import local as path
 from tests.flows.test_signin import Walk, who
-from tests.provisioning import ADA, Desk, off, standing
-
-PASSWORD = "a password that is long enough"
-
-
-@pytest.fixture
-def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
-
-
-@pytest.fixture
-def ada(desk):
-    return desk.person(desk.create(**ADA)["id"])
-
-
-@pytest.fixture
-def trust(deps, tenant):
-    made = deps.ids.new()
-    with deps.db.tx(tenant.id) as tx:
-        trusts.add(tx, Connection(
-            tenant, made, "oidc", "IdP", "https://idp.example", {}, None, "userName", True, True, deps.clock(),
-        ))  # fmt: skip
-    return made
-
-
-def signed_in(deps, tenant, person, trust=None):
-    """A session by a connection; gives what its cookie presents."""
-    from datetime import timedelta
-
-    session_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
-    with deps.db.tx(tenant.id) as tx:
-        sessions.add(
-            tx, session_id, person.id, secret, "oidc" if trust else "local", now,
-            now + timedelta(hours=12), connection_id=trust,
-        )  # fmt: skip
-    return credential.Credential(tenant.id, session_id, secret)
-
-
-def token_of(deps, tenant, person):
-    text_of_it = tenancy.issue_token(deps, tenant.slug, "api", person_id=person.id)[1]
-    return credential.parse("ost_api_", text_of_it)
-
-
-def holds(deps, presented):
-    with deps.db.read(presented.tenant) as read:
-        return tokens.standing(read, presented, "api", deps.clock()) is not None
-
-
-def opens(deps, door):
-    try:
-        with deps.db.read(door.tenant_id) as read:
-            enter(read, door, deps.clock())
-    except Unauthenticated:
-        return False
-    return True
-
-
-def last(deps, tenant, action):
-    with deps.db.read(tenant.id) as read:
-        return next(one for one in audit.page(read, None, 100) if one["action"] == action)
-
-
-def administrator(deps, tenant):
-    made = local.create_administrator(deps, tenant.slug, "root@acme.example", PASSWORD)
-    return made, signed_in(deps, tenant, made)
+from tests.provisioning import ADA, off, standing
 
 
 @pytest.mark.parametrize(
@@ -336,8 +270,6 @@ def test_a_cut_off_and_sign_ins_at_once_leave_nobody_in(desk, deps, tenant, ada)
 
 def signed_in_held(deps, tenant, person):
     """Begin a session as the flows do: under the person's lock, if they may enter."""
-    from datetime import timedelta
-
     session_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
     with deps.db.tx(tenant.id) as tx:
         if not people.lock(tx, person.id).may_enter:
@@ -358,8 +290,6 @@ def test_the_sign_in_protocols_can_call_it(deps, tenant, ada):
 
 def test_two_sign_ins_that_end_each_others_sessions_do_not_wait_for_each_other(deps, tenant, desk):
     """Each browser held the other person's session; both change hands at once."""
-    from app.flows import signin
-
     ada, ben = (desk.person(desk.create(userName=name)["id"]) for name in ("a", "b"))
     held = {ada.id: signed_in(deps, tenant, ben), ben.id: signed_in(deps, tenant, ada)}
     meet, failed = threading.Barrier(2, timeout=20), []

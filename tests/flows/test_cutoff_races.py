@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.flows import connections, cutoff, join, latecomers, local, platforms, tenancy
+from app.flows import (
+    connections,
+    console,
+    cutoff,
+    join,
+    latecomers,
+    local,
+    platforms,
+    tenancy,
+)
 from app.flows.cutoff import Trigger
 from app.flows.learner import enter
-from app.flows.provision_act import Client
 from app.flows.tries import Visit
-from app.kernel import credential
 from app.kernel.errors import OstiaryError, Refused, Unauthenticated
-from app.store import connections as trusts
 from app.store import launches, people, sessions
-from app.store.connections import Connection
 from sso.logout import LogoutNotice, VerifiedLogout
 from tests import learners
-from tests.flows.test_cutoff import PASSWORD, opens
-from tests.provisioning import ADA, Desk, standing
-
-
-@pytest.fixture
-def ada(deps, tenant):
-    desk = Desk(deps, Client(tenant.id, "default"))
-    return desk.person(desk.create(**ADA)["id"])
-
-
-@pytest.fixture
-def trust(deps, tenant):
-    made = deps.ids.new()
-    with deps.db.tx(tenant.id) as tx:
-        trusts.add(tx, Connection(
-            tenant, made, "oidc", "IdP", "https://idp.example", {}, None, "userName", True, True, deps.clock(),
-        ))  # fmt: skip
-    return made
+from tests.access import PASSWORD, appointed, opens, signed_in
+from tests.provisioning import standing
 
 
 @pytest.mark.parametrize("what", ["connection", "tenant"])
@@ -52,14 +42,9 @@ def test_a_session_made_just_after_a_switch_off_never_stands(
     clock.move(seconds=1)
     for on in meanwhile:
         switch(on)
-    now, session_id, secret = deps.clock(), deps.ids.new(), deps.ids.secret()
-    with deps.db.tx(tenant.id) as tx:
-        sessions.add(
-            tx, session_id, ada.id, secret, "oidc", now, now.replace(year=2099), connection_id=trust,
-            begun_at=begun,
-        )  # fmt: skip
+    held = signed_in(deps, tenant, ada, trust, begun_at=begun)
     switch(True)
-    assert not standing(deps, credential.Credential(tenant.id, session_id, secret))
+    assert not standing(deps, held)
 
 
 @pytest.mark.parametrize("meanwhile", [[False], [False, True]])
@@ -152,3 +137,29 @@ def test_a_provider_that_ends_a_first_sign_in_waits_for_it_and_ends_it(deps, ten
         ending.join(1)  # as far as it gets: it must wait for us
     ending.join()
     assert ended == [1]
+
+
+def test_two_administrators_who_shut_each_other_out_at_once_are_judged_one_after_the_other(
+    deps, tenant
+):
+    """One is blocked; the other's click comes from a session that is over by then, not to a deadlock."""
+    for number in range(12):
+        pair = [learners.person(deps, tenant, f"{name}{number}") for name in "ab"]
+        held = [appointed(deps, tenant, each) for each in pair]
+        together = threading.Barrier(2, timeout=30)
+
+        def block(mine, other, together=together):
+            together.wait()
+            try:
+                return console.block(deps, mine, other.id)
+            except OstiaryError as refused:
+                return refused.wire_code
+
+        with ThreadPoolExecutor(2) as pool:
+            told = list(pool.map(block, held, reversed(pair)))
+        assert sorted(told, key=str) == [1, "sign_in_first"]
+        with deps.db.read(tenant.id) as read:
+            outside = [people.get(read, each.id).blocked_at is not None for each in pair]
+        # Who blocked the other is the one who is still in.
+        assert outside == [said != 1 for said in told]
+        assert [standing(deps, one) for one in held] == [said == 1 for said in told]

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from app.flows import forward, redeliver, tenancy
+from app.kernel.delivery import BRAKE
 from app.kernel.errors import NotFound
 from app.store import destinations, outbox, statements
 from app.worker import Worker
@@ -193,7 +194,7 @@ def test_a_batch_whose_answer_was_lost_comes_again_with_the_same_ids(
 ):
     said = say(deps, tenant, 2)
     with deps.db.system(write=True) as system:
-        (lost,) = destinations.claim(system, clock(), "killed", clock(), 1)
+        (lost,) = destinations.claim(system, clock(), "killed", clock(), 1, 1)
     assert lost.id == destination
     clock.move(seconds=1)
     Worker(deps).run_until_idle()
@@ -403,5 +404,63 @@ def test_a_fault_of_ours_is_told_where_one_looks_for_what_waits(
     assert "A fault of the gateway: SealBroken" in waiting["last_error"]
     assert (waiting["attempts"], waiting["lease"]) == (1, None)
     clock.move(seconds=2)
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said
+
+
+def test_a_store_that_refuses_everything_is_waited_for_before_all_is_set_aside(
+    deps, tenant, record_store, destination, clock
+):
+    said = say(deps, tenant, 30)
+    record_store.refuses = set(said)
+    Worker(deps).run_until_idle()
+    set_aside = [row["subject"] for row in dead(deps, tenant)]
+    assert set_aside[::-1] == said[: BRAKE - 1]
+    (behind,) = backlog(deps, tenant)
+    assert behind["last_error"].startswith("Refuses everything: The record store answered 400")
+    assert (behind["attempts"], behind["failing_since"]) == (1, clock())
+    for _ in range(5):
+        clock.now = backlog(deps, tenant)[0]["next_at"]
+        Worker(deps).run_until_idle()
+    assert len(dead(deps, tenant)) == BRAKE - 1
+    assert backlog(deps, tenant)[0]["attempts"] == 6
+    record_store.refuses = set()
+    clock.now = backlog(deps, tenant)[0]["next_at"]
+    Worker(deps).run_until_idle()
+    assert record_store.arrived == said[BRAKE - 1 :]
+    assert backlog(deps, tenant) == []
+
+
+def test_many_bad_ones_in_a_row_hold_up_no_good_one(deps, tenant, record_store, destination):
+    said = say(deps, tenant, 60)
+    record_store.refuses = set(said[5:55])
+    Worker(deps).run_until_idle()
+    assert list(record_store.kept) == said[:5] + said[-1:] + said[55:-1]
+    assert [row["subject"] for row in dead(deps, tenant)][::-1] == said[5:55]
+    assert backlog(deps, tenant) == []
+
+
+def test_who_enables_a_store_that_refuses_everything_lets_some_more_be_set_aside(
+    deps, tenant, record_store, destination
+):
+    said = say(deps, tenant, 50)
+    record_store.refuses = set(said)
+    Worker(deps).run_until_idle()
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), destination, enabled=True)
+    assert backlog(deps, tenant)[0]["refusals"] == 0
+    Worker(deps).run_until_idle()
+    assert len(dead(deps, tenant)) == 2 * (BRAKE - 1)
+
+
+def test_an_answer_from_before_a_store_was_switched_on_again_does_not_switch_it_off(
+    deps, tenant, record_store, destination
+):
+    said = say(deps, tenant, 2)
+    record_store.answers = [(410, {})]
+    (stream,) = forward.claim(deps, 1)
+    for enabled in (False, True):
+        redeliver.switch(deps, redeliver.operator(deps, "acme"), destination, enabled=enabled)
+    assert forward.forward(deps, stream) == 0
+    assert backlog(deps, tenant)[0]["enabled"]
     Worker(deps).run_until_idle()
     assert record_store.arrived == said

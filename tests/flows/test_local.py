@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.flows import local, tenancy
+from app.flows import local, tenancy, upkeep
 from app.flows.tries import Visit
 from app.kernel import credential
 from app.kernel.errors import Conflict, Invalid, NotFound, Refused, Throttled
@@ -158,6 +158,20 @@ def test_a_browser_that_signed_in_before_has_tries_of_its_own(gateway, administr
         assert sign_in(known, password=WRONG, address=f"203.0.113.{n}").status_code == 403
     assert sign_in(known).status_code == 429
     assert sign_in(gateway()).status_code == 303
+
+
+def test_a_browser_is_known_for_ninety_days_after_its_last_sign_in(
+    deps, gateway, administrator, clock
+):
+    known = gateway()
+    assert sign_in(known).status_code == 303
+    for days, answer in ((60, 303), (60, 303), (91, 429)):
+        clock.move(days=days)
+        upkeep.forget(deps)
+        try_from_everywhere(gateway, 31)
+        assert sign_in(known).status_code == answer
+    kept = known.get_cookie("ostiary_browser", domain="127.0.0.1")
+    assert kept.max_age == 90 * 86400  # the browser must know, too
 
 
 def test_a_new_password_forgets_the_tries_and_the_browsers(deps, gateway, administrator):

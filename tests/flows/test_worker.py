@@ -6,15 +6,18 @@ import threading
 from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 
+from app import worker
 from app.flows import deliver, forward
 from app.http import HttpFailed
 from app.kernel.delivery import Outcome
 from app.kernel.errors import Unavailable
 from app.store import destinations, dispatch
+from app.store.dispatch import Sent
 from app.worker import Worker
 from tests.flows.test_forward import say
-from tests.outbox import lane_of, put, rows
+from tests.outbox import claim, lane_of, put, record, rows
 
 PATIENCE = 30
 """Seconds after which a test gives up waiting; none depends on how fast anything is."""
@@ -56,10 +59,10 @@ def senders(monkeypatch):
 
 @pytest.fixture
 def running(deps, senders):
-    worker = Worker(deps)
-    thread = threading.Thread(target=worker.run, daemon=True)
+    made = Worker(deps)
+    thread = threading.Thread(target=made.run, daemon=True)
     yield thread.start
-    worker.stop()
+    made.stop()
     senders.let_go.set()
     thread.join(PATIENCE)
     assert not thread.is_alive()
@@ -150,8 +153,8 @@ def test_what_was_sent_while_the_database_was_away_is_recorded_after_all(
 
 
 def test_one_told_to_end_records_what_arrived_while_another_still_hangs(deps, tenant, senders):
-    worker = Worker(deps)
-    thread = threading.Thread(target=worker.run, daemon=True)
+    made = Worker(deps)
+    thread = threading.Thread(target=made.run, daemon=True)
     put(deps, tenant, destination="registration:dead")
     arrives = put(deps, tenant, destination="registration:third")
     hold, arrive = threading.Event(), senders.send
@@ -164,7 +167,7 @@ def test_one_told_to_end_records_what_arrived_while_another_still_hangs(deps, te
     deliver._SENDERS["ags_score"] = send
     thread.start()
     assert senders.blocked.acquire(timeout=PATIENCE)
-    worker.stop()
+    made.stop()
     hold.set()
     for _ in range(PATIENCE * 100):
         if rows(deps, tenant)[arrives]["status"] == "delivered":
@@ -208,8 +211,191 @@ def test_our_own_database_being_away_is_no_try(deps, tenant, monkeypatch):
 def test_looking_for_work_takes_no_write_lock(deps, tenant, monkeypatch):
     put(deps, tenant, destination="registration:third")
     with deps.db.system(write=True) as system:
-        dispatch.claim(system, deps.clock(), "x", deps.clock(), 0, {})
+        dispatch.claim(system, deps.clock(), "x", deps.clock(), 0, {}, 0)
     monkeypatch.setattr(deps.db, "_writing", lambda: pytest.fail("took the write lock"))
     assert deliver.turn(deps, [], 8, {"registration:third": 4}) == []
     assert deliver.turn(deps, [], 0) == []
     assert forward.claim(deps, 8) == []
+
+
+def test_looking_for_probes_that_may_not_go_takes_no_write_lock(deps, tenant, clock, monkeypatch):
+    put(deps, tenant)
+    record(deps, claim(deps)[0], "failed")
+    failing_streams(deps, tenant, 1)
+    clock.move(minutes=10)
+    monkeypatch.setattr(deps.db, "_writing", lambda: pytest.fail("took the write lock"))
+    assert deliver.turn(deps, [], 8, {}, probes=0) == []
+    assert forward.claim(deps, 8, 0) == []
+
+
+def failing_streams(deps, tenant, count):
+    names = stores(deps, tenant, count)
+    say(deps, tenant)
+    with deps.db.system(write=True) as system:
+        for stream in destinations.claim(system, deps.clock(), "x", deps.clock(), count, count):
+            assert destinations.failed(system, stream, "500", deps.clock(), deps.clock())
+    return names
+
+
+def stores(deps, tenant, count):
+    names = [deps.ids.new() for _ in range(count)]
+    with deps.db.tx(tenant.id) as tx:
+        for name in names:
+            destinations.add(tx, name, "xapi", "https://lrs.example", "x", deps.clock(), (0, 0))
+    return names
+
+
+def test_many_that_fail_and_hang_leave_half_of_the_senders_to_those_that_work(
+    deps, tenant, senders, running, clock
+):
+    senders.dead = {f"registration:dead-{number}" for number in range(40)}
+    for name in sorted(senders.dead):
+        put(deps, tenant, destination=name)
+    for one in claim(deps, limit=40):
+        record(deps, one, "failed", "It did not answer in time.")
+    clock.move(minutes=10)
+    running()
+    for _ in range(16):
+        assert senders.blocked.acquire(timeout=PATIENCE)
+    for number in range(20):
+        put(deps, tenant, key=str(number), destination="registration:third")
+    for _ in range(20):
+        assert senders.arrived.acquire(timeout=PATIENCE)
+    assert not senders.blocked.acquire(blocking=False)
+    # As soon as one has given up another one's turn has come.
+    assert sum(senders.under_way[name] for name in senders.dead) == 16
+
+
+def test_many_streams_that_fail_and_hang_leave_half_to_those_that_work(
+    deps, tenant, senders, running, monkeypatch
+):
+    let_go, hanging, went = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
+    failing = set(failing_streams(deps, tenant, 20))
+
+    def forwarded(_, stream):
+        if stream.id in failing:
+            hanging.release()
+            assert let_go.wait(PATIENCE)
+        else:
+            went.release()
+        return 0
+
+    monkeypatch.setattr(forward, "forward", forwarded)
+    running()
+    for _ in range(8):
+        assert hanging.acquire(timeout=PATIENCE)
+    stores(deps, tenant, 3)
+    for _ in range(3):
+        assert went.acquire(timeout=PATIENCE)
+    assert not hanging.acquire(blocking=False)
+    let_go.set()
+
+
+def until(holds):
+    for _ in range(PATIENCE * 100):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("it did not come to that")
+
+
+def status(deps, tenant, delivery_id):
+    return rows(deps, tenant)[delivery_id]["status"]
+
+
+def test_a_fault_of_ours_in_a_round_is_told_and_the_worker_goes_on(
+    deps, tenant, senders, running, monkeypatch
+):
+    take, broken = dispatch.claim, threading.Semaphore(2)
+
+    def claimed(*given):
+        if broken.acquire(blocking=False):
+            raise ZeroDivisionError("a row that nobody foresaw")
+        return take(*given)
+
+    monkeypatch.setattr(dispatch, "claim", claimed)
+    delivery_id = put(deps, tenant, destination="registration:third")
+    with capture_logs() as lines:
+        running()
+        until(lambda: status(deps, tenant, delivery_id) == "delivered")
+    told = [line for line in lines if line["event"] == "delivery"]
+    assert [line["again_in"] for line in told] == [0.25, 0.5]
+    assert all(isinstance(line["exc_info"], ZeroDivisionError) for line in told)
+
+
+def test_the_rest_after_faults_of_ours_grows_to_half_a_minute():
+    rest, found = worker._Rest(), []
+    for _ in range(9):
+        rest.begin()
+        found.append(rest.seconds)
+    assert found == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_delivery_that_can_never_be_claimed_stops_no_stream_and_no_record(
+    deps, tenant, senders, running, monkeypatch
+):
+    # Its rest does not end before the test does.
+    monkeypatch.setattr(worker, "_FIRST_REST_SECONDS", 100.0 * PATIENCE)
+    monkeypatch.setattr(worker, "_LONGEST_REST_SECONDS", 100.0 * PATIENCE)
+    delivery_id = put(deps, tenant, destination="registration:dead")
+    running()
+    assert senders.blocked.acquire(timeout=PATIENCE)
+    went, faults = threading.Semaphore(0), threading.Semaphore(0)
+    monkeypatch.setattr(forward, "forward", lambda *_: went.release())
+
+    def broken(*_):
+        faults.release()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(dispatch, "claim", broken)
+    put(deps, tenant, destination="registration:third")
+    assert faults.acquire(timeout=PATIENCE)
+    stores(deps, tenant, 1)
+    say(deps, tenant)
+    assert went.acquire(timeout=PATIENCE)
+    senders.let_go.set()
+    until(lambda: rows(deps, tenant)[delivery_id]["last_error"] is not None)
+    assert rows(deps, tenant)[delivery_id]["lease"] is None
+
+
+def test_an_outcome_that_can_never_be_recorded_is_let_go_and_the_others_are_recorded(
+    deps, tenant, senders, running, monkeypatch, clock
+):
+    write, poisoned = dispatch.record, put(deps, tenant, key="p", destination="registration:third")
+
+    def broken(system, sent, *rest):
+        if sent.claimed.id == poisoned:
+            raise ZeroDivisionError("a row that nobody foresaw")
+        return write(system, sent, *rest)
+
+    monkeypatch.setattr(dispatch, "record", broken)
+    others = [put(deps, tenant, key=str(n), destination="registration:third") for n in range(3)]
+    with capture_logs() as lines:
+        running()
+        until(lambda: all(status(deps, tenant, one) == "delivered" for one in others))
+        until(lambda: [one for one in lines if one["event"] == "not recorded"])
+        after = put(deps, tenant, key="after", destination="registration:third")
+        until(lambda: status(deps, tenant, after) == "delivered")
+    (told,) = (one for one in lines if one["event"] == "not recorded")
+    assert told["delivery"] == poisoned
+    assert (status(deps, tenant, poisoned), rows(deps, tenant)[poisoned]["attempts"]) == ("waiting", 1)  # fmt: skip
+    monkeypatch.setattr(dispatch, "record", write)
+    clock.move(seconds=91)
+    until(lambda: status(deps, tenant, poisoned) == "delivered")
+    assert rows(deps, tenant)[poisoned]["attempts"] == 2
+
+
+def test_who_has_lost_the_lease_switches_no_record_store_off(deps, tenant, clock):
+    (store,) = stores(deps, tenant, 1)
+    put(deps, tenant, destination=f"destination:{store}", kind="xapi")
+    (stale,) = deliver.turn(deps, [], 1)
+    clock.move(seconds=91)
+    (fresh,) = deliver.turn(deps, [], 1)
+
+    def said_gone(claimed):
+        deliver.turn(deps, [Sent(claimed, Outcome("gone", "410", 410), clock(), 1)], 0)
+        with deps.db.read(tenant.id) as read:
+            return not destinations.get(read, store)["enabled"]
+
+    assert not said_gone(stale)
+    assert said_gone(fresh)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,18 @@ from app.deps import assemble
 from app.store import migrate
 
 _READY_SECONDS = 60
+_LOOK_SECONDS = 0.1
+
+
+class _Orders:
+    """What signals have told us."""
+
+    def __init__(self) -> None:
+        # No event: its lock may be this very thread's at the moment of the signal.
+        self.stopped = False
+
+    def stop(self, *_: object) -> None:
+        self.stopped = True
 
 
 @click.command()
@@ -49,9 +61,9 @@ def demo(directory: Path, port: int, no_campus: bool, users: int) -> None:
     )
     write_private(directory / "ostiary.env", environment_file(environ))
     (directory / "demo.json").unlink(missing_ok=True)
-    stop = threading.Event()
+    orders = _Orders()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, orders.stop)
     children: list[subprocess.Popen[Any]] = []
     try:
         campus = None
@@ -64,13 +76,14 @@ def demo(directory: Path, port: int, no_campus: bool, users: int) -> None:
         serve = [sys.executable, "-m", "app", "serve", "--bind", settings.bind]
         # In a group of its own: a terminal that closes sends SIGHUP, which tells `serve` to go on anew.
         children.append(subprocess.Popen(serve, process_group=0))  # noqa: S603 - ourselves
-        _wait_until(lambda: _answers(settings.base_url + "/readyz"), children, stop)
-        if not stop.is_set():
+        _wait_until(lambda: _answers(settings.base_url + "/readyz"), children, orders)
+        if not orders.stopped:
             write_private(directory / "demo.json", json.dumps(note, indent=2))
             click.echo(organization.where_to_click(note))
-        while not stop.wait(0.2):
+        while not orders.stopped:
             if any(child.poll() is not None for child in children):
                 raise click.ClickException("one of the demo's processes ended; see the lines above")
+            time.sleep(_LOOK_SECONDS)
     finally:
         _end(children)
 
@@ -96,11 +109,13 @@ def _answers(url: str) -> bool:
 
 
 def _wait_until(
-    done: Callable[[], bool], children: list[subprocess.Popen[Any]], stop: threading.Event
+    done: Callable[[], bool], children: list[subprocess.Popen[Any]], orders: _Orders
 ) -> None:
-    for _ in range(_READY_SECONDS * 10):
-        if done() or stop.wait(0.1):
+    until = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < until:
+        if orders.stopped or done():
             return
+        time.sleep(_LOOK_SECONDS)
         if any(child.poll() is not None for child in children):
             raise click.ClickException("the demo's server did not start; see the lines above")
     raise click.ClickException(f"the demo's server was not ready after {_READY_SECONDS} s")

@@ -21,8 +21,12 @@ destination = tenant_table(
     Column("lease_until", Time),
     Column("last_error", Str),
     Column("failing_since", Time),
+    Column("refusals", Integer, nullable=False, server_default="0"),
 )
-"""Where a tenant's statements go: kind xapi, with a cursor into the statements."""
+"""Where a tenant's statements go: kind xapi, with a cursor into the statements.
+
+`refusals` counts those in a row that it refused for good.
+"""
 Index("ix_destination_due", destination.c.next_at)
 
 event = Table(
@@ -80,6 +84,14 @@ Index(
 )
 """Of every status: what has come since is looked up also when an old one is to be sent again."""
 Index("ix_delivery_status", delivery.c.tenant_id, delivery.c.status, delivery.c.seq)
+Index(
+    "ix_delivery_finished",
+    delivery.c.status,
+    delivery.c.finished_at,
+    sqlite_where=delivery.c.finished_at.is_not(None),
+    postgresql_where=delivery.c.finished_at.is_not(None),
+)
+"""By it what is long over is found."""
 
 lane = tenant_table(
     "lane",
@@ -89,12 +101,14 @@ lane = tenant_table(
     Column("failing_since", Time),
     Column("throttled", Boolean, nullable=False, server_default=false()),
     Column("last_error", Str),
+    Column("refusals", Integer, nullable=False, server_default="0"),
     row_id=False,
 )
 """How a destination of deliveries fares: nothing is sent there before `open_at`.
 
 `failures` counts the tries in a row that failed by the destination's fault; while there are any, one
 delivery at a time tries whether it is well again. `throttled` when it asked for the pause itself.
+`refusals` counts those in a row that it refused for good, without one between them that it took.
 Whether it is switched off stands in the destination's own row.
 """
 

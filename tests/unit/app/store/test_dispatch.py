@@ -179,3 +179,16 @@ def test_a_dead_platform_of_many_tenants_takes_five_senders_at_most(deps, clock)
         record(deps, claim(deps)[0], "failed", "500")
     clock.move(minutes=10)
     assert len(claim(deps, limit=32)) == 5
+
+
+def test_no_more_probes_are_claimed_than_may_go(deps, tenant, clock):
+    for number in range(6):
+        put(deps, tenant, destination=f"registration:{number}")
+    for one in claim(deps):
+        record(deps, one, "failed", "500")
+    clock.move(minutes=10)
+    put(deps, tenant, destination="registration:well")
+    got = claim(deps, limit=32, probes=2)
+    assert sorted(one.probe for one in got) == [False, True, True]
+    put(deps, tenant, key="next", destination="registration:well")
+    assert [one.destination for one in claim(deps, limit=32, probes=0)] == ["registration:well"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.kernel.errors import Unavailable
@@ -191,6 +191,27 @@ def test_a_connection_lost_at_the_commit_leaves_it_unknown(request, deps, tenant
         people.add(tx, Person(deps.ids.new(), user_name="Ada"), deps.clock())
         end_all_connections(postgres, deps.db)
     assert UNKNOWN in lost.value.message
+
+
+@pytest.mark.parametrize("handle", ["read", "system", "snapshot", "tx", "system to write"])
+def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkeypatch, handle):
+    fault = of_sqlite(sqlite3.SQLITE_IOERR) if deps.db.is_sqlite else of_postgres()
+
+    def lost(_):
+        raise fault
+
+    opened = {
+        "read": lambda: deps.db.read(tenant.id),
+        "system": deps.db.system,
+        "snapshot": deps.db.snapshot,
+        "tx": lambda: deps.db.tx(tenant.id),
+        "system to write": lambda: deps.db.system(write=True),
+    }[handle]
+    monkeypatch.setattr(Connection, "commit", lost)
+    with pytest.raises(Unavailable) as told, opened():
+        pass
+    writes = handle in {"tx", "system to write"}
+    assert (UNKNOWN if writes else UNCHANGED) in told.value.message
 
 
 def test_a_deadlock_is_a_503_to_repeat_at_once(deps, tenant):

@@ -34,6 +34,26 @@ def test_what_goes_wrong_in_the_database_is_told_without_the_values(deps, tenant
         assert "a secret" not in told
 
 
+@pytest.mark.parametrize("handle", ["read", "system", "snapshot", "tx", "system to write"])
+def test_no_plan_is_kept_from_when_the_tables_were_empty(deps, tenant, handle):
+    """PostgreSQL would keep one from the eleventh execution on, and each against each is quick with none."""
+    if deps.db.is_sqlite:
+        return
+    opened = {
+        "read": lambda: deps.db.read(tenant.id),
+        "system": deps.db.system,
+        "snapshot": deps.db.snapshot,
+        "tx": lambda: deps.db.tx(tenant.id),
+        "system to write": lambda: deps.db.system(write=True),
+    }[handle]
+    someone = text("SELECT id FROM person WHERE tenant_id = :tenant AND id = :id")
+    with opened() as held:
+        for number in range(20):
+            held.conn.execute(someone, {"tenant": tenant.id, "id": str(number)})
+        counted = "SELECT sum(generic_plans), sum(custom_plans) > 9 FROM pg_prepared_statements"
+        assert held.conn.execute(text(counted)).one() == (0, True)
+
+
 def test_one_tenant_cannot_read_anothers_person_by_id(deps, tenant, other_tenant):
     someone = Person(deps.ids.new(), user_name="Ada")
     with deps.db.tx(tenant.id) as tx:

@@ -1,10 +1,12 @@
 """Destinations that fail, throttle, come back, or are switched off."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
 from app.flows import platforms, tenancy
+from app.kernel.delivery import BRAKE, TRIES
 from app.store import destinations, lanes
 from lti.registration import Registration
 from tests.outbox import HERE, claim, delivered, lane_of, put, record, rows
@@ -88,6 +90,98 @@ def test_a_refusal_shows_that_the_destination_works(deps, tenant, clock):
     clock.move(seconds=1)
     record(deps, claim(deps)[0], "refused", status=422)
     assert lane_of(deps, tenant).failures == 0
+
+
+def refused(deps, count, status=400):
+    for _ in range(count):
+        record(deps, claim(deps, limit=1)[0], "refused", "No.", status=status)
+
+
+def statuses(deps, tenant):
+    return Counter(row["status"] for row in rows(deps, tenant).values())
+
+
+def test_who_refuses_everything_is_left_in_peace_before_all_is_given_up(deps, tenant, clock):
+    several(deps, tenant, 30)
+    refused(deps, BRAKE - 1)
+    assert (lane_of(deps, tenant).failures, lane_of(deps, tenant).refusals) == (0, BRAKE - 1)
+    (last,) = claim(deps, limit=1)
+    record(deps, last, "refused", "No.", status=400)
+    assert statuses(deps, tenant) == {"dead": BRAKE - 1, "waiting": 30 - BRAKE + 1}
+    kept = rows(deps, tenant)[last.id]
+    assert (kept["last_error"], kept["attempts"]) == ("Refuses everything: No.", 1)
+    assert kept["next_at"] == clock() + timedelta(seconds=5)
+    closed = lane_of(deps, tenant)
+    assert (closed.last_error, closed.failing_since) == ("Refuses everything: No.", clock())
+    waits = []
+    for _ in range(4):
+        (probe,) = claim(deps)
+        assert probe.probe
+        record(deps, probe, "refused", "No.", status=400)
+        waits.append((lane_of(deps, tenant).open_at - clock()).total_seconds())
+        clock.move(seconds=waits[-1])
+    assert waits == [0.05, 0.1, 0.2, 0.4]
+    assert statuses(deps, tenant)["dead"] == BRAKE - 1
+
+
+def test_the_first_that_is_taken_lets_go_what_others_refusals_held_back(deps, tenant, clock):
+    several(deps, tenant, 23)
+    refused(deps, BRAKE + 1)
+    clock.move(seconds=1)
+    delivered(deps, claim(deps)[0])
+    opened = lane_of(deps, tenant)
+    assert (opened.failures, opened.refusals, opened.last_error) == (0, 0, None)
+    assert len(claim(deps)) == 3
+    assert statuses(deps, tenant) == {"dead": BRAKE - 1, "delivered": 1, "waiting": 3}
+
+
+@pytest.mark.parametrize("kind", ["delivered", "superseded"])
+def test_refusals_with_one_between_them_that_was_taken_are_their_own_fault(deps, tenant, kind):
+    several(deps, tenant, 2 * BRAKE)
+    refused(deps, BRAKE - 1)
+    record(deps, claim(deps, limit=1)[0], kind, status=200)
+    refused(deps, BRAKE - 1)
+    assert statuses(deps, tenant)["dead"] == 2 * (BRAKE - 1)
+    assert lane_of(deps, tenant).failures == 0
+
+
+def test_what_the_destination_did_not_say_is_no_refusal_of_its(deps, tenant):
+    several(deps, tenant, BRAKE + 5)
+    refused(deps, BRAKE + 5, status=None)
+    assert statuses(deps, tenant) == {"dead": BRAKE + 5}
+
+
+def test_a_failure_between_refusals_does_not_begin_their_count_anew(deps, tenant, clock):
+    several(deps, tenant, BRAKE + 5)
+    refused(deps, BRAKE - 1)
+    record(deps, claim(deps, limit=1)[0], "failed")
+    clock.move(seconds=1)
+    refused(deps, 1)
+    assert statuses(deps, tenant) == {"dead": BRAKE - 1, "waiting": 6}
+    assert lane_of(deps, tenant).failures == 2
+
+
+def test_an_administrator_lets_one_try_a_destination_that_refuses_everything(deps, tenant, clock):
+    several(deps, tenant, BRAKE + 5)
+    refused(deps, BRAKE + 1)
+    assert claim(deps) == []
+    with deps.db.tx(tenant.id) as tx:
+        assert lanes.try_now(tx, HERE, clock())
+    (probe,) = claim(deps)
+    record(deps, probe, "refused", "No.", status=400)
+    assert statuses(deps, tenant)["dead"] == BRAKE - 1
+
+
+def test_what_a_refusing_destination_holds_back_is_given_up_after_ten_tries(deps, tenant, clock):
+    several(deps, tenant, BRAKE)
+    refused(deps, BRAKE)
+    for _ in range(TRIES - 1):
+        clock.move(hours=25)
+        refused(deps, 1)
+    assert statuses(deps, tenant) == {"dead": BRAKE}
+    assert "Given up after 10 tries. Refuses everything: No." in {
+        row["last_error"] for row in rows(deps, tenant).values()
+    }
 
 
 def test_a_fault_of_ours_is_not_the_destinations(deps, tenant):
