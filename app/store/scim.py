@@ -7,7 +7,7 @@ and without members, which are rows of `app.store.memberships`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -208,13 +208,38 @@ def page(
         return found, counted(read, of)
     if len(found) < count and (found or not offset):
         return found, offset + len(found)
-    return found, _count(read, of, condition)
+    return found, count_of(read, of, condition)
+
+
+def several(read: Read, client: str, of: ResourceType, ids: Sequence[str]) -> list[Stored]:
+    """Return the live resources with these ids, in their order."""
+    if not ids:
+        return []
+    one_of = _PAGE.where(among(read.conn, resource.c.id, ids))
+    asked = {"count": len(ids), "offset": 0} | _of(read, client, of)
+    found = {row.id: _stored(row) for row in read.conn.execute(one_of, asked)}
+    return [found[key] for key in ids if key in found]
 
 
 def counted(read: Read, of: ResourceType) -> int:
     """Return how many live resources there are, as their writers have counted them."""
     mine = (tally.c.tenant_id == read.tenant) & (tally.c.type == of.name)
     return read.conn.execute(select(func.sum(tally.c.live)).where(mine)).scalar() or 0
+
+
+def count_of(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
+    """Return how many live resources match a condition."""
+    statement = (
+        select(func.count())
+        .select_from(resource)
+        .where(
+            resource.c.tenant_id == read.tenant,
+            resource.c.type == of.name,
+            resource.c.deleted_at.is_(None),
+            condition,
+        )
+    )
+    return read.conn.execute(statement).scalar_one()
 
 
 def active_people(read: Read, client: str) -> int:
@@ -315,20 +340,6 @@ def _stored(row: Any) -> Stored:
         row.id, row.kept, row.external_id, row.version, row.created_at, row.updated_at, row.client,
         bool(row.grouped),
     )  # fmt: skip
-
-
-def _count(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
-    statement = (
-        select(func.count())
-        .select_from(resource)
-        .where(
-            resource.c.tenant_id == read.tenant,
-            resource.c.type == of.name,
-            resource.c.deleted_at.is_(None),
-            condition,
-        )
-    )
-    return read.conn.execute(statement).scalar_one()
 
 
 def _count_up(tx: Tx, of: ResourceType, owner: str, *, live: int, active: int) -> None:

@@ -47,14 +47,17 @@ _V, _W = value.alias("v"), value.alias("w")
 _X, _M, _LIVE = external_id.alias("x"), membership.alias("m"), resource.alias("live")
 
 
-def condition(node: Node, read: Read, of: ResourceType, client: str, base_url: str) -> Condition:
+def condition(
+    node: Node, read: Read, of: ResourceType, client: str, base_url: str, *, indexed: bool = True
+) -> Condition:
     """The condition under which a row of `scim_resource` matches the filter.
 
-    externalIds are those of the `client`; `base_url` is the SCIM root's. Raises InvalidFilter for
-    what is no string in the database (`meta.created co "2026"`).
+    externalIds are those of the `client`; `base_url` is the SCIM root's. Not `indexed`, it is asked of
+    one resource after the other: for whoever walks through them until enough match. Raises InvalidFilter
+    for what is no string in the database (`meta.created co "2026"`).
     """
     asked = _Asked(read, of, client, base_url)
-    return _holds(node, _Whole(asked, indexed=True))
+    return _holds(node, _Whole(asked, indexed))
 
 
 @dataclass(frozen=True, slots=True)

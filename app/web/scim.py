@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, abort, request
 from werkzeug.datastructures import Headers
 
-from app.flows import provision, throttle
+from app.flows import provision, provision_cursor, throttle
 from app.flows.provision_act import Client
 from app.flows.provision_view import Shown, base_url
 from app.store.tokens import Token
@@ -32,7 +32,12 @@ blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 MEDIA_TYPE: Final = "application/scim+json"
 LARGEST_BODY: Final = 8 * 1024 * 1024
 _TYPES: Final = {"Users": USER, "Groups": GROUP}
-_FEATURES: Final = Features(filter_max_results=provision.PAGE_SIZE, etag=True)
+_FEATURES: Final = Features(
+    filter_max_results=provision.PAGE_SIZE,
+    sort=True,
+    etag=True,
+    cursor_timeout=int(provision_cursor.LIFE.total_seconds()),
+)
 _EACH: Final = "/<any(Users, Groups):endpoint>"
 _ONE: Final = f"{_EACH}/<resource_id>"
 

@@ -96,7 +96,7 @@ def test_what_is_described_is_true(idp, deps):
     config = idp.get("/ServiceProviderConfig")
     supported = {name: said["supported"] for name, said in config.items() if isinstance(said, dict) and "supported" in said}  # fmt: skip
     assert supported == {
-        "patch": True, "etag": True, "filter": True, "bulk": False, "sort": False, "changePassword": False,
+        "patch": True, "etag": True, "filter": True, "bulk": False, "sort": True, "changePassword": False,
     }  # fmt: skip
     refused(idp.send("POST", "/Bulk", {}), 404)
     for number in range(3):

@@ -1,0 +1,51 @@
+"""A bound on how long reading may take, so that one question can't keep a reader from the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from app.kernel.errors import Unavailable
+from app.store.db import Read
+
+_STEPS: Final = 50_000
+"""After so many steps of SQLite's, about a millisecond, the time is looked at."""
+_SQLITE_INTERRUPT: Final = 9
+_QUERY_CANCELED: Final = "57014"
+
+
+class TooLong(Unavailable):
+    """What was read took longer than it may. The transaction is over, the connection as good as before."""
+
+
+@contextmanager
+def within(read: Read, seconds: float) -> Iterator[None]:
+    """Raise TooLong once what is read inside takes longer: on PostgreSQL one statement, on SQLite all of it."""
+    driver: Any = read.conn.connection.driver_connection
+    sqlite = read.conn.dialect.name == "sqlite"
+    if sqlite:
+        until = time.monotonic() + seconds
+        driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    else:
+        # As long as the transaction lasts; 0 would be no bound.
+        bound = f"{max(1, round(seconds * 1000))}ms"
+        read.conn.execute(select(func.set_config("statement_timeout", bound, True)))  # noqa: FBT003
+    try:
+        yield
+    except DBAPIError as error:
+        if _is_over(error):
+            raise TooLong("This takes too long.") from error
+        raise
+    finally:
+        if sqlite:
+            driver.set_progress_handler(None, 0)
+
+
+def _is_over(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == _SQLITE_INTERRUPT or getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED
