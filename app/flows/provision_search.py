@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.deps import Deps
 from app.flows import provision_cursor
 from app.flows.provision_act import Client
@@ -10,7 +12,7 @@ from app.flows.provision_view import base_url, documents
 from app.store import scim
 from app.store.db import Read
 from app.store.scim_filter import condition
-from app.store.scim_page import Asked, Start, part
+from app.store.scim_page import Asked, Start, matching, part
 from scim.attributes import ResourceType
 from scim.errors import InvalidPath
 from scim.listing import Query, list_text
@@ -32,14 +34,15 @@ def answer(deps: Deps, client: Client, read: Read, of: ResourceType | None, quer
 
 
 def _by_id(deps: Deps, client: Client, read: Read, of: ResourceType | None, query: Query) -> str:
-    page, asked = query.page, query.filter
+    page = query.page
     total, shown = 0, list[str]()
     for each in _types(of):
-        wanted = (
-            None if asked is None else condition(asked, read, each, client.name, base_url(deps))
-        )
+        wanted, counting = None, None
+        if query.filter is not None:
+            wanted = condition(query.filter, read, each, client.name, base_url(deps))
+            counting = partial(matching, read, _asked(deps, client, each, query), wanted)
         offset, count = max(page.offset - total, 0), page.count - len(shown)
-        found, there_are = scim.page(read, client.name, each, wanted, offset, count)
+        found, there_are = scim.page(read, client.name, each, wanted, offset, count, counting)
         shown += documents(deps, read, each, found, query.projection)
         total += there_are
     return list_text(shown, total, page)

@@ -7,7 +7,7 @@ and without members, which are rows of `app.store.memberships`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -190,9 +190,13 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
 
 
 def page(
-    read: Read, client: str, of: ResourceType, condition: ColumnElement[bool] | None, offset: int, count: int
+    read: Read, client: str, of: ResourceType, condition: ColumnElement[bool] | None, offset: int, count: int,
+    counting: Callable[[], int] | None = None,
 ) -> tuple[list[Stored], int]:  # fmt: skip
-    """Return the live resources of one page, by id, and how many there are on all pages."""
+    """Return the live resources of one page, by id, and how many there are on all pages.
+
+    `counting`: what counts those that match quicker than asking each
+    """
     found: list[Stored] = []
     if count:
         conditions = () if condition is None else (condition,)
@@ -208,7 +212,7 @@ def page(
         return found, counted(read, of)
     if len(found) < count and (found or not offset):
         return found, offset + len(found)
-    return found, count_of(read, of, condition)
+    return found, counting() if counting else count_of(read, of, condition)
 
 
 def several(read: Read, client: str, of: ResourceType, ids: Sequence[str]) -> list[Stored]:

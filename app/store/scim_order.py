@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, literal, select
+from sqlalchemy import ColumnElement, Select, case, exists, literal, select
 
 from app.store.db import Read
 from app.store.scim_compare import Condition
@@ -31,7 +31,8 @@ class Source:
     """Rows that bear a resource's `id` and its value, the `key`; `rows` says which these are.
 
     `lacking`: the condition under which a resource has none, None where each has one · `aside`: whether
-    the rows are not those of `scim_resource` themselves · `deleted_too`: whether deleted ones have such rows
+    the rows are not those of `scim_resource` themselves · `bearers`: the ids of the live resources that
+    have a value, None where that is not to be had by index
     """
 
     id: ColumnElement[str]
@@ -39,7 +40,7 @@ class Source:
     rows: tuple[Condition, ...]
     lacking: Condition | None
     aside: bool
-    deleted_too: bool = False
+    bearers: Select[str] | None = None
 
 
 def live(read: Read, of: ResourceType) -> tuple[Condition, ...]:
@@ -90,21 +91,23 @@ def _meta(path: AttrPath) -> ColumnElement[Any]:
 def _external(read: Read, of: ResourceType, client: str) -> Source:
     mine = (_X.c.tenant_id == read.tenant, _X.c.client == client, _X.c.type == of.name)
     has = exists(literal(1)).where(*mine, _X.c.resource_id == resource.c.id)
-    return Source(_X.c.resource_id, _X.c.external_id, mine, ~has, aside=True, deleted_too=True)
+    return Source(_X.c.resource_id, _X.c.external_id, mine, ~has, aside=True)
 
 
 def _values(read: Read, of: ResourceType, path: AttrPath) -> Source:
     numeric = path.leaf.type in NUMERIC and path.leaf.type is not AttrType.BOOLEAN
     known = (_S.c.number.is_not(None),) if numeric else ()
     rows = (_S.c.tenant_id == read.tenant, _S.c.type == of.name, _S.c.path == path.text, *known)
+    bearers = select(_S.c.resource_id).where(*rows)
     if path.attribute.multi_valued:
-        rows += (_S.c.item == _foremost(path),)
+        rows, bearers = (*rows, _S.c.item == _foremost(path)), bearers.distinct()
     has = exists(literal(1)).where(
         _S.c.tenant_id == read.tenant, _S.c.resource_id == resource.c.id, _S.c.path == path.text, *known
     )  # fmt: skip
     required = path.attribute.required and path.sub is None
     key = _S.c.number if numeric else _S.c.head
-    return Source(_S.c.resource_id, key, rows, None if required else ~has, aside=True)
+    lacking = None if required else ~has
+    return Source(_S.c.resource_id, key, rows, lacking, aside=True, bearers=bearers)
 
 
 def _foremost(path: AttrPath) -> ColumnElement[int]:

@@ -21,13 +21,13 @@ from app.store import scim
 from app.store.db import Read
 from app.store.scim import Stored
 from app.store.scim_compare import Condition
-from app.store.scim_filter import condition
+from app.store.scim_filter import condition, owners
 from app.store.scim_order import Source, Value, live, source
 from app.store.sql import among
 from app.store.tables.scim import resource
 from scim.attributes import ResourceType
 from scim.listing import Sort
-from scim.nodes import Node
+from scim.nodes import Compare, Node, Present
 
 FEW: Final = 5000
 """Up to so many matches are put in order here: about 40 ms; to find a page of 200 among more of a million
@@ -97,12 +97,42 @@ def _matching(read: Read, asked: Asked, known: int | None) -> tuple[list[str] | 
         return None, scim.counted(read, asked.of)
     if known is not None and known > FEW:
         return None, known
-    matches = condition(asked.filter, read, asked.of, asked.client, asked.base_url)
-    ids = select(resource.c.id).where(*live(read, asked.of), matches).limit(FEW + 1)
-    few = list(read.conn.execute(ids).scalars())
-    if len(few) <= FEW:
-        return few, len(few)
-    return None, scim.count_of(read, asked.of, matches)
+    ids = _owners(read, asked)
+    if ids is None:
+        matches = condition(asked.filter, read, asked.of, asked.client, asked.base_url)
+        ids = select(resource.c.id).where(*live(read, asked.of), matches)
+    few = [row[0] for row in read.conn.execute(ids.limit(FEW + 1))]
+    return (few, len(few)) if len(few) <= FEW else (None, _counted(read, ids))
+
+
+def matching(read: Read, asked: Asked, matches: Condition) -> int:
+    """Return how many match the filter, which is this condition."""
+    ids = _owners(read, asked)
+    return scim.count_of(read, asked.of, matches) if ids is None else _counted(read, ids)
+
+
+def _owners(read: Read, asked: Asked) -> Select[str] | None:
+    """The ids of what matches, each once, where the index of values alone tells them."""
+    assert asked.filter is not None  # noqa: S101 - who asks has looked
+    found = owners(asked.filter, read, asked.of)
+    if found is None or _is_single(asked.filter):
+        return found
+    return found.distinct()
+
+
+def _is_single(node: Node) -> bool:
+    """Whether a resource has one such row at most."""
+    match node:
+        case Compare(path):
+            return not path.attribute.multi_valued
+        case Present(path):
+            return not path.attribute.multi_valued and not path.leaf.is_complex
+    return False
+
+
+def _counted(read: Read, ids: Select[Any]) -> int:
+    counted = select(func.count()).select_from(ids.subquery())
+    return read.conn.execute(counted).scalar_one()
 
 
 def _in_order(
@@ -151,7 +181,9 @@ class _Walk:
             if len(found) == count:
                 break
             start = Start(
-                offset=0 if found or not start.offset else start.offset - self._size(rows)
+                offset=0
+                if found or not start.offset
+                else start.offset - _counted(self._read, rows.rows)
             )
         return found
 
@@ -161,7 +193,7 @@ class _Walk:
         if not rows.aside:
             return _Half(self._matching(statement), rows.id, rows.key)
         asked: tuple[Condition, ...] = () if self._matches is None else (self._matches,)
-        if rows.deleted_too:
+        if rows.bearers is None:
             asked += live(self._read, self._of)
         if asked:
             # As a value, not as a join, which a planner could begin at its other end.
@@ -170,7 +202,12 @@ class _Walk:
         return _Half(statement, rows.id, rows.key)
 
     def _lacking(self) -> _Half | None:
-        if self._rows.lacking is None:
+        bearers = self._rows.bearers
+        if self._rows.lacking is None or (
+            # Looking for somebody among a million who are none takes longer than counting.
+            bearers is not None
+            and _counted(self._read, bearers) == scim.counted(self._read, self._of)
+        ):
             return None
         statement = select(resource.c.id, null()).where(
             *live(self._read, self._of), self._rows.lacking
@@ -189,10 +226,6 @@ class _Walk:
             order = [column.desc() for column in order]
         rows = rows.order_by(*order).limit(count).offset(start.offset)
         return [Place(value, key) for key, value in self._read.conn.execute(rows)]
-
-    def _size(self, half: _Half) -> int:
-        counted = select(func.count()).select_from(half.rows.subquery())
-        return self._read.conn.execute(counted).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)
