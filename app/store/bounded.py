@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, true
 from sqlalchemy.exc import DBAPIError
 
 from app.kernel.errors import Unavailable
 from app.store.db import Read
+from app.store.prepared import Prepared
 
 _STEPS: Final = 50_000
 """After so many steps of SQLite's, about a millisecond, the time is looked at."""
 _SQLITE_INTERRUPT: Final = 9
 _QUERY_CANCELED: Final = "57014"
+_BOUND = Prepared(select(func.set_config("statement_timeout", bindparam("bound"), true())))
 
 
 class TooLong(Unavailable):
@@ -33,8 +35,7 @@ def within(read: Read, seconds: float) -> Iterator[None]:
         driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     else:
         # As long as the transaction lasts; 0 would be no bound.
-        bound = f"{max(1, round(seconds * 1000))}ms"
-        read.conn.execute(select(func.set_config("statement_timeout", bound, True)))  # noqa: FBT003
+        _BOUND.scalar(read.conn, {"bound": f"{max(1, round(seconds * 1000))}ms"})
     try:
         yield
     except DBAPIError as error:

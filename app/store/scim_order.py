@@ -7,6 +7,7 @@ first. Ties are by id, which makes the order total: a page can begin after any r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, exists, literal, select
 
 from app.store.db import Read
-from app.store.scim_compare import Condition
+from app.store.scim_compare import Condition, row
 from app.store.tables.scim import external_id, resource, value
 from scim.attributes import NUMERIC, AttrPath, AttrType, ResourceType
 from scim.errors import InvalidPath
 from scim.listing import Sort
+from scim.nodes import And, Compare, Node, Present
 
 Value = str | float | datetime
 
@@ -52,8 +54,10 @@ def live(read: Read, of: ResourceType) -> tuple[Condition, ...]:
     )
 
 
-def source(read: Read, of: ResourceType, client: str, sort: Sort | None) -> Source:
-    """Where the values of the attribute lie, ids where none is named.
+def source(
+    read: Read, of: ResourceType, client: str, sort: Sort | None, node: Node | None
+) -> Source:
+    """Where the values of the attribute lie, ids where none is named, as far as the filter lets them.
 
     Raises InvalidPath for members and groups, which have no order of their own, and for schemas.
     """
@@ -69,7 +73,7 @@ def source(read: Read, of: ResourceType, client: str, sort: Sort | None) -> Sour
             return _external(read, of, client)
         case "schemas" | "members" | "groups":
             raise InvalidPath(f"{of.name} cannot be sorted by {path.text}.")
-    return _values(read, of, path)
+    return _values(read, of, path, _of_itself(path, node))
 
 
 def _column(read: Read, of: ResourceType, key: ColumnElement[Any]) -> Source:
@@ -94,17 +98,33 @@ def _external(read: Read, of: ResourceType, client: str) -> Source:
     return Source(_X.c.resource_id, _X.c.external_id, mine, ~has, aside=True)
 
 
-def _values(read: Read, of: ResourceType, path: AttrPath) -> Source:
+def _of_itself(path: AttrPath, node: Node | None) -> list[Compare | None]:
+    """What the filter demands of the very value that is sorted by: `userName sw "j"`, or that there is one."""
+    terms = node.nodes if isinstance(node, And) else (node,)
+    if path.attribute.multi_valued:
+        return []
+    return [
+        term if isinstance(term, Compare) else None
+        for term in terms
+        if (isinstance(term, Present) or (isinstance(term, Compare) and term.op != "ne"))
+        and term.path == path
+    ]
+
+
+def _values(
+    read: Read, of: ResourceType, path: AttrPath, demands: Sequence[Compare | None]
+) -> Source:
     numeric = path.leaf.type in NUMERIC and path.leaf.type is not AttrType.BOOLEAN
     known = (_S.c.number.is_not(None),) if numeric else ()
     rows = (_S.c.tenant_id == read.tenant, _S.c.type == of.name, _S.c.path == path.text, *known)
+    rows += tuple(row(_S, path, demand) for demand in demands if demand is not None)
     bearers = select(_S.c.resource_id).where(*rows)
     if path.attribute.multi_valued:
         rows, bearers = (*rows, _S.c.item == _foremost(path)), bearers.distinct()
     has = exists(literal(1)).where(
         _S.c.tenant_id == read.tenant, _S.c.resource_id == resource.c.id, _S.c.path == path.text, *known
     )  # fmt: skip
-    required = path.attribute.required and path.sub is None
+    required = (path.attribute.required and path.sub is None) or bool(demands)
     key = _S.c.number if numeric else _S.c.head
     lacking = None if required else ~has
     return Source(_S.c.resource_id, key, rows, lacking, aside=True, bearers=bearers)

@@ -78,7 +78,7 @@ class Part:
 
 def part(read: Read, asked: Asked, start: Start, count: int) -> Part:
     """Return a page; raises InvalidFilter, and InvalidPath for what can't be sorted by."""
-    rows = source(read, asked.of, asked.client, asked.sort)
+    rows = source(read, asked.of, asked.client, asked.sort, asked.filter)
     few, total = _matching(read, asked, start.total)
     if not count:
         return Part([], total, None)
@@ -174,20 +174,17 @@ class _Walk:
             del halves[0]  # it lies in the second
         found: list[Place] = []
         for half in halves:
-            rows = half()
+            rows = half(start)
             if rows is None:
                 continue
             found += self._taken(rows, start, count - len(found))
             if len(found) == count:
                 break
-            start = Start(
-                offset=0
-                if found or not start.offset
-                else start.offset - _counted(self._read, rows.rows)
-            )
+            passed = _counted(self._read, rows.rows) if start.offset and not found else start.offset
+            start = Start(offset=start.offset - passed)
         return found
 
-    def _having(self) -> _Half:
+    def _having(self, _start: Start) -> _Half:
         rows = self._rows
         statement = select(rows.id, rows.key).where(*rows.rows)
         if not rows.aside:
@@ -201,18 +198,20 @@ class _Walk:
             statement = statement.where(select(and_(*asked)).where(*one).scalar_subquery())
         return _Half(statement, rows.id, rows.key)
 
-    def _lacking(self) -> _Half | None:
-        bearers = self._rows.bearers
-        if self._rows.lacking is None or (
-            # Looking for somebody among a million who are none takes longer than counting.
-            bearers is not None
-            and _counted(self._read, bearers) == scim.counted(self._read, self._of)
-        ):
+    def _lacking(self, start: Start) -> _Half | None:
+        if self._rows.lacking is None or (start.after is None and self._nobody_lacks()):
             return None
         statement = select(resource.c.id, null()).where(
             *live(self._read, self._of), self._rows.lacking
         )
         return _Half(self._matching(statement), resource.c.id, resource.c.id)
+
+    def _nobody_lacks(self) -> bool:
+        """To look among a million for who lacks a value, and find nobody, takes longer than to count."""
+        bearers = self._rows.bearers
+        if bearers is None:
+            return False
+        return _counted(self._read, bearers) == scim.counted(self._read, self._of)
 
     def _matching(self, statement: Select[Any]) -> Select[Any]:
         return statement if self._matches is None else statement.where(self._matches)

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from app.flows import provision
 from app.flows.provision_act import Client
 from app.flows.provision_view import base_url
-from app.store import scim_page
+from app.store import scim, scim_page
 from app.store.scim_page import Asked, Start, part
+from scim.attributes import Attribute, AttrType, ResourceType, Schema
 from scim.errors import InvalidPath
 from scim.filters import parse_filter
 from scim.listing import Sort
-from scim.schemas import ENTERPRISE_URN, GROUP, USER, USER_URN
+from scim.schemas import COMMON, ENTERPRISE_URN, GROUP, USER, USER_URN
 from scim.text import fold
 from tests.provisioning import Desk
 
@@ -25,7 +26,7 @@ E = ENTERPRISE_URN
 WORDS = ["a", "A", "b", "ab", "Ba", "é", "É", "%", "10", "9", "straße", "STRASSE", "\ud7ff", "\ue000", "\U0001f600", "x" * 199, "x" * 200, "X" * 199 + "a"]  # fmt: skip
 EXACT = {"id", "externalId", "profileUrl", "photos.value", f"{E}:manager.value", "meta.version"}
 PATHS = ["userName", "title", "displayName", "nickName", "active", "id", "externalId", "profileUrl", "name.familyName", "emails", "emails.value", "emails.type", "emails.display", "phoneNumbers.value", "addresses.country", "photos.value", f"{E}:department", f"{E}:manager", f"{USER_URN}:nickName", "meta.created", "meta.lastModified", "meta.resourceType", "meta.location", "NAME.familyname", "department"]  # fmt: skip
-FILTERS = [None, "active eq true", 'userName sw "a"', "not (title pr)", 'emails[type eq "work"]', "groups pr", 'externalId pr and nickName ne "a"', 'userName eq "nobody"', 'meta.created gt "2026-03-02T09:00:03Z"', 'emails.value pr or addresses.country eq "A"']  # fmt: skip
+FILTERS = [None, "active eq true", 'userName sw "a"', "not (title pr)", "title pr", 'title ge "a" and active eq true', 'externalId sw "a"', 'emails[type eq "work"]', "groups pr", 'externalId pr and nickName ne "a"', 'userName eq "nobody"', 'meta.created gt "2026-03-02T09:00:03Z"', 'emails.value pr or addresses.country eq "A"']  # fmt: skip
 OF_GROUPS = ["displayName", "id", "meta.created"], [None, 'displayName eq "a"', "members pr"]
 
 
@@ -168,6 +169,46 @@ def test_order(deps, client, of, paths, filters, many):
         assert page.total == len(wanted)
 
     run()
+
+
+DEVICE = ResourceType(
+    "Device", "/Devices", "A type of a tenant's own.",
+    Schema("urn:x:Device", "Device", "", (
+        Attribute("size", AttrType.INTEGER), Attribute("weight", AttrType.DECIMAL),
+        Attribute("seen", AttrType.DATE_TIME), Attribute("tags", multi_valued=True),
+    )),
+    common=COMMON,
+)  # fmt: skip
+DEVICES = {
+    "d1": {"size": 10, "weight": 0.5, "seen": "2026-03-02T09:00:00Z", "tags": ["b", "a"]},
+    "d2": {"size": 9, "weight": -1, "seen": "2026-03-02T09:30:00+01:00", "tags": ["A"]},
+    "d3": {"size": -2, "weight": 10.25, "seen": "2025-03-02T09:00:00Z", "tags": []},
+    "d4": {"size": 9, "weight": 2},
+    "d5": {},
+}
+
+
+@pytest.mark.usefixtures("manner")
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        ("size", "d3 d2 d4 d1 d5"),
+        ("weight", "d2 d1 d4 d3 d5"),
+        ("seen", "d3 d2 d1 d4 d5"),
+        ("tags", "d2 d1 d3 d4 d5"),
+    ],
+)
+def test_numbers_and_instants_are_by_value(deps, tenant, path, order):
+    client = Client(tenant.id, "default")
+    with deps.db.tx(tenant.id) as tx:
+        scim.add(tx, client.name, DEVICE, DEVICES, deps.clock())
+    for descending in (False, True):
+        wanted = order.split()[:: -1 if descending else 1]
+        for text in (None, 'id sw "d"'):
+            node = None if text is None else parse_filter(text, DEVICE)
+            asked = Asked(DEVICE, "default", "https://x", node, Sort(DEVICE.find(path), descending))
+            for count in (1, 2, 5):
+                assert pages(deps, client, asked, count) == (wanted, 5)
 
 
 def test_as_a_client_asks(deps, client):
