@@ -32,6 +32,7 @@ _S, _T, _P, _X = value.alias("s"), value.alias("t"), value.alias("p"), external_
 class Source:
     """Rows that bear a resource's `id` and its value, the `key`; `rows` says which these are.
 
+    `typed`: what leads to an index by value as well, and would lead away from that by the ids of a few ·
     `lacking`: the condition under which a resource has none, None where each has one · `aside`: whether
     the rows are not those of `scim_resource` themselves · `bearers`: the ids of the live resources that
     have a value, None where that is not to be had by index
@@ -42,6 +43,7 @@ class Source:
     rows: tuple[Condition, ...]
     lacking: Condition | None
     aside: bool
+    typed: tuple[Condition, ...] = ()
     bearers: Select[str] | None = None
 
 
@@ -116,9 +118,10 @@ def _values(
 ) -> Source:
     numeric = path.leaf.type in NUMERIC and path.leaf.type is not AttrType.BOOLEAN
     known = (_S.c.number.is_not(None),) if numeric else ()
-    rows = (_S.c.tenant_id == read.tenant, _S.c.type == of.name, _S.c.path == path.text, *known)
+    rows = (_S.c.tenant_id == read.tenant, _S.c.path == path.text, *known)
     rows += tuple(row(_S, path, demand) for demand in demands if demand is not None)
-    bearers = select(_S.c.resource_id).where(*rows)
+    typed = (_S.c.type == of.name,)
+    bearers = select(_S.c.resource_id).where(*typed, *rows)
     if path.attribute.multi_valued:
         rows, bearers = (*rows, _S.c.item == _foremost(path)), bearers.distinct()
     has = exists(literal(1)).where(
@@ -127,7 +130,7 @@ def _values(
     required = (path.attribute.required and path.sub is None) or bool(demands)
     key = _S.c.number if numeric else _S.c.head
     lacking = None if required else ~has
-    return Source(_S.c.resource_id, key, rows, lacking, aside=True, bearers=bearers)
+    return Source(_S.c.resource_id, key, rows, lacking, True, typed, bearers)  # noqa: FBT003
 
 
 def _foremost(path: AttrPath) -> ColumnElement[int]:
