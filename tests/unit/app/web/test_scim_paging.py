@@ -9,6 +9,7 @@ from sqlalchemy import literal_column
 
 from app.factory import create_app
 from app.flows import provision_search, tenancy
+from app.store import scim_page
 from tests.provisioning import Idp, refused
 
 
@@ -36,6 +37,39 @@ def test_a_list_is_sorted(idp):
     refused(idp.send("GET", "/Users?sortBy=shoeSize"), 400, "invalidPath")
     refused(idp.send("GET", "/Users?sortBy=userName&sortOrder=up"), 400, "invalidValue")
     refused(idp.send("POST", "/.search", {"sortBy": "displayName"}), 400, "invalidPath")
+
+
+def spellings(schema):
+    """Every path of a schema, with the attribute that it begins with."""
+    for attribute in schema["attributes"]:
+        name = f"{schema['id']}:{attribute['name']}"
+        yield attribute["name"], name
+        for sub in attribute.get("subAttributes", ()):
+            yield attribute["name"], f"{name}.{sub['name']}"
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize("more", [{}, {"filter": "displayName pr"}])
+def test_every_attribute_of_the_schemas_is_sorted_by_or_refused(idp, monkeypatch, few, more):
+    monkeypatch.setattr(scim_page, "FEW", few)
+    idp.group("Staff")
+    without_order = {"password", "groups", "members"}
+    taken = set()
+    for schema in idp.get("/Schemas")["Resources"]:
+        kind = "/Groups" if schema["name"] == "Group" else "/Users"
+        for attribute, path in spellings(schema):
+            asked = {"sortBy": path, "sortOrder": "descending", "cursor": "", "count": 3, **more}
+            answer = idp.send("GET", kind, query_string=asked)
+            whole = path.endswith(
+                (":name", ":addresses", ":x509Certificates", "Certificates.value")
+            )
+            if attribute in without_order or whole:
+                refused(answer, 400, "invalidPath")
+                continue
+            assert answer.status_code == 200, answer.text
+            assert len(answer.json["Resources"]) == (1 if kind == "/Groups" else 3)
+            taken.add(path)
+    assert len(taken) > 50
 
 
 @pytest.mark.parametrize("first", ["/Users?count=3&cursor", "/Users?count=3&cursor="])
