@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, null, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, null, select, tuple_
 
 from app.store import scim
 from app.store.db import Read
@@ -239,7 +239,7 @@ class _Half:
 def _beyond(order: Sequence[ColumnElement[Any]], after: Place, *, descending: bool) -> Condition:
     if len(order) == 1:
         return order[0] < after.id if descending else order[0] > after.id
-    here, there = tuple_(*order), tuple_(after.value, after.id)
+    here, there = tuple_(*order), tuple_(literal(after.value, order[0].type), after.id)
     return here < there if descending else here > there
 
 
