@@ -18,8 +18,10 @@ from app.kernel.errors import Conflict
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
 from app.store import people, scim
+from app.store.db import Read
 from app.store.scim import Stored
 from app.store.scim_filter import condition
+from app.store.scim_shape import shape_of
 from scim import patch as patching
 from scim import resource
 from scim.attributes import ResourceType, Schema
@@ -27,6 +29,7 @@ from scim.errors import NotFound, Uniqueness
 from scim.etag import check_if_match
 from scim.listing import list_text, parse_query
 from scim.members import MAX_ID, MemberChanges
+from scim.nodes import Node
 from scim.represent import Projection
 from scim.schemas import COMMON, GROUP, USER, USER_URN
 from scim.text import fold, storable
@@ -123,13 +126,28 @@ def search(
     total, shown_ones = 0, list[str]()
     with client.reading(deps) as read:
         for each in (of,) if of else (USER, GROUP):
-            asked = query.filter
-            wanted = None if asked is None else condition(asked, read, each, client.name, root)
             offset, count = max(page.offset - total, 0), page.count - len(shown_ones)
-            found, there_are = scim.page(read, client.name, each, wanted, offset, count)
+            found, there_are = _found(read, client, each, query.filter, root, offset, count)
             shown_ones += documents(deps, read, each, found, query.projection)
             total += there_are
     return list_text(shown_ones, total, page)
+
+
+def _found(
+    read: Read, client: Client, of: ResourceType, node: Node | None, root: str, offset: int, count: int
+) -> tuple[list[Stored], int]:  # fmt: skip
+    """The resources of a page, and how many there are on all pages."""
+    if node is None:
+        return scim.page(read, client.name, of, None, offset, count)
+    shape = None if offset or not count else shape_of(node)
+    if shape is None:
+        wanted = condition(node, read, of, client.name, root)
+        return scim.page(read, client.name, of, wanted, offset, count)
+    found = scim.first_page(read, client.name, of, shape, root, count)
+    if len(found) < count:
+        return found, len(found)
+    _, total = scim.page(read, client.name, of, condition(node, read, of, client.name, root), 0, 0)
+    return found, total
 
 
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:

@@ -58,6 +58,10 @@ class Prepared:
         """Run it once for each set of values."""
         self._on(conn).run_each(conn, given)
 
+    def fixed(self, conn: Connection) -> Values:
+        """Return the parameters that have a value already; `given` ones take their place."""
+        return self._on(conn).fixed
+
     def _on(self, conn: Connection) -> _Made:
         made = self._made.get(conn.dialect.name)
         if made is None:

@@ -27,8 +27,10 @@ from sqlalchemy import (
     update,
 )
 
+from app.store import scim_shape
 from app.store.db import Read, Tx
 from app.store.prepared import Prepared
+from app.store.scim_shape import Shape
 from app.store.sql import among, count_up, upsert
 from app.store.tables.people import membership
 from app.store.tables.scim import HEAD, external_id, resource, tally, value
@@ -187,6 +189,15 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
     return (
         max(gone, key=lambda row: row.deleted_at).id if gone and len(gone) == len(found) else None
     )
+
+
+def first_page(
+    read: Read, client: str, of: ResourceType, shape: Shape, base_url: str, count: int
+) -> list[Stored]:
+    """Return the first resources that match a filter of a known shape, by id."""
+    asked = {"count": count, "offset": 0} | _of(read, client, of)
+    rows = scim_shape.rows(read, shape, of, client, base_url, _PAGE.where, asked)
+    return [_stored(row) for row in rows]
 
 
 def page(

@@ -16,6 +16,7 @@ from app.flows.provision_act import Client
 from app.flows.provision_view import base_url
 from app.store import scim
 from app.store.scim_filter import condition
+from app.store.scim_shape import shape_of
 from scim.errors import InvalidFilter
 from scim.evaluate import matches
 from scim.filters import parse_filter
@@ -88,6 +89,8 @@ def asked_in_sql(deps, client, of, node):
         wanted = condition(node, read, of, client.name, base_url(deps))
         found, total = scim.page(read, client.name, of, wanted, 0, 200)
         assert scim.page(read, client.name, of, wanted, 0, 0)[1] == total == len(found)
+        if shape := shape_of(node):
+            assert scim.first_page(read, client.name, of, shape, base_url(deps), 200) == found
     return [one.id for one in found]
 
 
