@@ -137,6 +137,9 @@ def _found(
     read: Read, client: Client, of: ResourceType, node: Node | None, root: str, offset: int, count: int
 ) -> tuple[list[Stored], int]:  # fmt: skip
     """The resources of a page, and how many there are on all pages."""
+    if node is None and not offset:
+        found = scim.first_page(read, client.name, of, None, root, count) if count else []
+        return found, scim.counted(read, of)
     if node is None:
         return scim.page(read, client.name, of, None, offset, count)
     shape = None if offset or not count else shape_of(node)

@@ -23,9 +23,9 @@ def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Store
     group_id = act.deps.ids.new()
     _check_known(act, group_id, members)
     added = memberships.add(act.tx, group_id, members, act.now)
-    scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
+    (made,) = scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
     act.note("group.provisioned", group_id, added=added)
-    return scim.new(act.client, group_id, body, act.now)
+    return made
 
 
 def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberChanges) -> Stored:

@@ -38,12 +38,12 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
         people.add(act.tx, person, act.now)
     else:
         person = _adopted(act, bearer, body)
-    scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
+    (made,) = scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
     if bearer is not None and not person.active:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
     act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
-    return scim.new(act.client, person.id, body, act.now)
+    return made
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:

@@ -75,16 +75,17 @@ class Prepared:
         compiled = statement.compile(dialect=dialect, column_keys=self._columns or None)
         if getattr(compiled, "prefetch", ()):
             raise ValueError(f"{compiled.prefetch} has a default of Python's: give it a value")
+        binds = {name: bind for bind, name in compiled.bind_names.items()}
         converts = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-            for name, bind in compiled.binds.items()
+            for name, bind in binds.items()
         }
         # What the statement itself says: `status = 'waiting'`.
         fixed = {
             name: convert(bind.effective_value)
             if (convert := converts[name])
             else bind.effective_value
-            for name, bind in compiled.binds.items()
+            for name, bind in binds.items()
             if not bind.required
         }
         names = compiled.positiontup if compiled.positional else tuple(converts)

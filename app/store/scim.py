@@ -93,6 +93,7 @@ _PAGE = (
     .limit(bindparam("count"))
     .offset(bindparam("offset"))
 )
+_FIRST = Prepared(_PAGE)
 _IDS = (
     select(resource.c.id)
     .where(
@@ -192,11 +193,14 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
 
 
 def first_page(
-    read: Read, client: str, of: ResourceType, shape: Shape, base_url: str, count: int
+    read: Read, client: str, of: ResourceType, shape: Shape | None, base_url: str, count: int
 ) -> list[Stored]:
-    """Return the first resources that match a filter of a known shape, by id."""
+    """Return the first resources by id: those that match a filter of some shape, or of all."""
     asked = {"count": count, "offset": 0} | _of(read, client, of)
-    rows = scim_shape.rows(read, shape, of, client, base_url, _PAGE.where, asked)
+    if shape is None:
+        rows = _FIRST.all(read.conn, asked)
+    else:
+        rows = scim_shape.rows(read, shape, of, client, base_url, _PAGE.where, asked)
     return [_stored(row) for row in rows]
 
 
@@ -238,12 +242,16 @@ def active_people(read: Read, client: str) -> int:
 
 def add(
     tx: Tx, client: str, of: ResourceType, bodies: Mapping[str, Mapping[str, Any]], now: datetime
-) -> None:
-    """Insert resources by id."""
-    _NEW_RESOURCE.run_each(tx.conn, [
-        {"tenant_id": tx.tenant, "id": key, "type": of.name, "client": client, "body": to_json(_kept(body)),
-         "version": 1, "created_at": now, "updated_at": now}
+) -> list[Stored]:
+    """Insert resources by id, and return them."""
+    made = [
+        Stored(key, to_json(_kept(body)), body.get(_EXTERNAL_ID), 1, now, now, client)
         for key, body in bodies.items()
+    ]
+    _NEW_RESOURCE.run_each(tx.conn, [
+        {"tenant_id": tx.tenant, "id": one.id, "type": of.name, "client": client, "body": one.kept,
+         "version": 1, "created_at": now, "updated_at": now}
+        for one in made
     ])  # fmt: skip
     named = [
         {"tenant_id": tx.tenant, "client": client, "type": of.name, "resource_id": key,
@@ -257,12 +265,7 @@ def add(
         [_value_row(tx, of, key, row) for key, body in bodies.items() for row in _rows(body, of)],
     )
     _count_up(tx, of, client, live=len(bodies), active=sum(map(_active, bodies.values())))
-
-
-def new(client: str, resource_id: str, body: Mapping[str, Any], now: datetime) -> Stored:
-    """Return a resource as `add` has just made it."""
-    kept = to_json(_kept(body))
-    return Stored(resource_id, kept, body.get(_EXTERNAL_ID), 1, now, now, client)
+    return made
 
 
 def save(
