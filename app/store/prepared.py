@@ -81,13 +81,7 @@ class Prepared:
             for name, bind in binds.items()
         }
         # What the statement itself says: `status = 'waiting'`.
-        fixed = {
-            name: convert(bind.effective_value)
-            if (convert := converts[name])
-            else bind.effective_value
-            for name, bind in binds.items()
-            if not bind.required
-        }
+        fixed = {name: bind.effective_value for name, bind in binds.items() if not bind.required}
         names = compiled.positiontup if compiled.positional else tuple(converts)
         columns = getattr(statement, "selected_columns", {})
         results = [one.type.dialect_impl(dialect) for one in columns]
@@ -143,11 +137,14 @@ class _Made:
         return self.kind._make(values)
 
     def _bound(self, given: Values) -> Any:
-        bound = {**self.fixed, **given}
-        for name, convert in self.converts.items():
-            if name in given:
-                bound[name] = convert(bound[name])
-        return [bound[name] for name in self.names] if self.positional else bound
+        bound = {**self.fixed, **given} if self.fixed else given
+        if self.positional:
+            converts = self.converts
+            return [
+                converts[name](bound[name]) if name in converts else bound[name]
+                for name in self.names
+            ]
+        return {**bound, **{name: convert(bound[name]) for name, convert in self.converts.items()}}
 
 
 def run(conn: Connection, sql: str) -> None:

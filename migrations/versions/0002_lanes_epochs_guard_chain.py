@@ -203,6 +203,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("finished_at IS NOT NULL"),
         postgresql_where=sa.text("finished_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_scim_resource_deleted",
+        "scim_resource",
+        ["deleted_at"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.add_column("destination", sa.Column("failing_since", TIME, nullable=True))
     op.add_column(
         "destination", sa.Column("refusals", sa.Integer(), server_default="0", nullable=False)
