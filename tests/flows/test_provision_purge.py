@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 
 from app.flows import provision_purge, upkeep
+from app.flows.attempt import begin
 from app.flows.provision_act import Client
 from app.store import scim_retention
 from app.store.tables.guard import hold
@@ -45,7 +46,7 @@ def test_what_provisioning_told_goes_and_what_was_learned_and_said_by_others_sta
     key = arrived_by("oidc", deps, tenant, "ada@x.example")
     desk.create(userName="ada@x.example", emails=[{"value": "a@x.example"}], displayName="Ada")
     learners.publish(deps, tenant)
-    learners.question(deps, learners.signed_in(deps, tenant, desk.person(key)))
+    begin(deps, learners.signed_in(deps, tenant, desk.person(key)))
     desk.delete(key)
     clock.move(days=91)
     upkeep.forget(deps)
