@@ -9,7 +9,7 @@ from app.flows import guard
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.flows.provision_people import check
-from app.store import memberships, scim
+from app.store import groups, memberships, scim
 from app.store.memberships import Gone
 from app.store.scim import Stored
 from scim.errors import InvalidValue
@@ -37,6 +37,8 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
         gone += memberships.keep(act.tx, before.id, members.add)
     removed = len(gone)
     added = memberships.add(act.tx, before.id, members.add, act.now)
+    if added:
+        groups.assign(act.tx, act.now, group_id=before.id, person_ids=members.add)
     if body == before.body and not added and not removed:
         return before
     act.note("group.changed", before.id, added=added, removed=removed)

@@ -10,7 +10,7 @@ from app.flows import cutoff, guard
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
-from app.store import memberships, people, scim
+from app.store import groups, memberships, people, scim
 from app.store.scim import Stored
 from scim.errors import InvalidValue, Uniqueness
 from scim.schemas import USER
@@ -59,6 +59,8 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
     elif after.active and not person.active:
+        # What was dropped when they left, as far as their groups still give it.
+        groups.assign(act.tx, act.now, person_ids=[person.id])
         act.note("person.reactivated", person.id)
     return stored
 
@@ -69,7 +71,7 @@ def leave(act: Act, person: Person, gone: Stored) -> None:
     groups = memberships.forget(act.tx, person.id)
     scim.remove(act.tx, USER, gone, act.now)
     _shut_out(act, person)
-    roles = people.roles(act.tx, person.id)
+    roles = people.own_roles(act.tx, person.id)
     # Who comes back under the same externalId comes back without the keys to the house.
     if people.revoke_roles(act.tx, person.id):
         act.note("roles.revoked", person.id, count=len(roles))

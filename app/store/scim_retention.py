@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, exists, literal, or_, select
 
 from app.kernel.tenant import TenantId
+from app.store import groups
 from app.store.db import System, Tx
 from app.store.sql import among
 from app.store.tables.guard import departure, hold
@@ -61,4 +62,5 @@ def drop(tx: Tx, ids: Sequence[str], before: datetime) -> list[Gone]:
     for table, key in ((external_id, external_id.c.resource_id), (resource, resource.c.id)):
         mine = (table.c.tenant_id == tx.tenant) & among(tx.conn, key, keys)
         tx.conn.execute(delete(table).where(mine))
+    groups.forget(tx, keys)
     return gone
