@@ -9,6 +9,7 @@ from app.kernel.errors import Invalid, NotFound
 from app.store import activities, audit, groups
 from app.store.db import Read, Tx
 from app.store.groups import Grant
+from scim.text import storable
 
 ROLES: Final = ("administrator",)
 
@@ -22,7 +23,7 @@ def role(name: str) -> Grant:
 
 def activity(read: Read, slug: str) -> Grant:
     """An activity by its slug; raises NotFound."""
-    found = activities.by_slug(read, slug)
+    found = activities.by_slug(read, slug) if storable(slug) else None
     if found is None:
         raise NotFound(f"There is no activity {slug[:100]!r}.")
     return Grant("activity", found.id)
@@ -55,7 +56,7 @@ def take(deps: Deps, tx: Tx, group_id: str, grant: Grant, by: str) -> int:
 
 
 def _known(read: Read, group_id: str) -> None:
-    if groups.name_of(read, group_id) is None:
+    if not storable(group_id) or groups.name_of(read, group_id) is None:
         raise NotFound("There is no such group.")
 
 

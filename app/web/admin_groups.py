@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import urlencode
 
 from flask import Blueprint, g, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -12,22 +13,25 @@ from app.flows.console import acting
 from app.kernel.credential import Credential
 from app.store import activities, groups
 from app.web import guard, here
+from scim.text import storable
 
 blueprint = Blueprint("groups", __name__)
 
 _PAGE = 50
+_LONGEST_ID = 255
 
 
 @blueprint.get("/groups")
 def groups_page() -> str:
     """List groups and what they give."""
-    after = request.args.get("after", "")[:100]
+    after = request.args.get("after", "")[:_LONGEST_ID]
+    after = after if storable(after) else ""
     with here.deps().db.read(g.session.tenant.id) as read:
         found = groups.listed(read, _PAGE + 1, after)
         there_are = {one.id: one for one in activities.listed(read)}
     return render_template(
         "admin/groups.html", rows=found[:_PAGE], more=len(found) > _PAGE, activities=there_are,
-        roles=flow.ROLES,
+        roles=flow.ROLES, after=after,
     )  # fmt: skip
 
 
@@ -39,4 +43,4 @@ def change_group(group_id: str, what: str) -> AnyResponse:
     with acting(deps, cast(Credential, guard.presented_session())) as (tx, session):
         grant = flow.role(name) if kind == "role" else flow.activity(tx, name)
         change(deps, tx, group_id, grant, session.person.id)
-    return redirect(f"/admin/groups?after={request.form.get('after', '')[:100]}", 303)
+    return redirect(f"/admin/groups?{urlencode({'after': request.form.get('after', '')})}", 303)

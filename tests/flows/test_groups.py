@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
-from app.flows import groups, guard
+from app.flows import groups, guard, local
 from app.kernel.errors import Invalid, NotFound
 from app.store import groups as store
 from app.store import guard as kept
@@ -16,6 +18,7 @@ from app.store.groups import Grant
 from app.store.tables.learning import assignment
 from scim.schemas import GROUP
 from tests import learners
+from tests.flows.test_local import EMAIL, PASSWORD, sign_in
 from tests.provisioning import off, refs
 
 
@@ -184,3 +187,36 @@ def test_what_is_not_there_is_refused(desk, deps, tenant, other_tenant, team, ac
         assert store.listed(read, 10) == []
     with deps.db.read(tenant.id) as read:
         assert [one.name for one in store.listed(read, 10)] == ["Team"]
+
+
+def test_the_console_shows_what_groups_give_and_changes_it(
+    gateway, desk, deps, tenant, team, ada, activity
+):
+    local.create_administrator(deps, "acme", EMAIL, PASSWORD)
+    browser = gateway()
+    sign_in(browser)
+    page = browser.get("/admin/groups").text
+    csrf = html.unescape(re.search(r'name="csrf" value="([^"]+)"', page)[1])
+    assert "Team" in page
+    assert "It gives nothing yet." in page
+    add(desk, team, ada.id)
+    for form in ("activity:pricing", "role:administrator"):
+        sent = {"csrf": csrf, "grant": form, "after": ""}
+        assert browser.post(f"/admin/groups/{team}/give", data=sent).status_code == 303
+    assert assigned(deps, tenant, ada.id) == {activity}
+    assert roles(deps, tenant, ada.id) == {"administrator"}
+    page = browser.get("/admin/groups").text
+    assert "Activity: <strong>" in page
+    assert "Take back" in page
+    for form in ("activity:pricing", "role:administrator"):
+        sent = {"csrf": csrf, "grant": form}
+        assert browser.post(f"/admin/groups/{team}/take", data=sent).status_code == 303
+    assert assigned(deps, tenant, ada.id) == set()
+    for path, form, status in (
+        ("x/give", "role:administrator", 404), ("%00/give", "role:administrator", 404),
+        (f"{team}/give", "role:owner", 400), (f"{team}/give", "activity:\0", 404), (f"{team}/give", "", 404),
+        (f"{team}/take", "role:administrator", 404),
+    ):  # fmt: skip
+        sent = {"csrf": csrf, "grant": form}
+        assert browser.post(f"/admin/groups/{path}", data=sent).status_code == status, (path, form)
+    assert browser.post(f"/admin/groups/{team}/give", data={"grant": "role:x"}).status_code == 403
