@@ -11,6 +11,7 @@ from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
 from app.store import memberships, people, scim
+from app.store.db import Read
 from app.store.scim import Stored
 from scim.errors import InvalidValue, Uniqueness
 from scim.schemas import USER
@@ -44,6 +45,33 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
         guard.note(act, [Left(person.id, "deactivated")])
     act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
     return scim.new(act.client, person.id, body, act.now)
+
+
+def newcomers(read: Read, client: str, bodies: Mapping[int, Mapping[str, Any]]) -> set[int]:
+    """Return which of these Users nobody knows yet, by userName or as one who was deleted.
+
+    Of several with one userName the first is.
+    """
+    named = {fold(bodies[key]["userName"]): key for key in sorted(bodies, reverse=True)}
+    external = [body["externalId"] for body in bodies.values() if "externalId" in body]
+    gone = scim.deleted_externals(read, client, USER, external)
+    taken = people.bearing(read, named)
+    return {
+        key
+        for name, key in named.items()
+        if name not in taken and bodies[key].get("externalId") not in gone
+    }
+
+
+def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make Users by id who are `newcomers`; raises Uniqueness when one of them came meanwhile."""
+    for body in bodies.values():
+        check(body)
+    arrived = [person_of(Person(key), body, act) for key, body in bodies.items()]
+    # In one order, so that two loads of the same people wait for each other, and not both for both.
+    arrived.sort(key=lambda one: fold(one.user_name or ""))
+    people.add_all(act.tx, arrived, act.now)
+    scim.add(act.tx, act.client, USER, bodies, act.now)
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:
