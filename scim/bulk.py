@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from scim.attributes import ResourceType
 from scim.cast import by_name
-from scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from scim.errors import InvalidSyntax, InvalidValue, NotFound, PayloadTooLarge, ScimError
 from scim.schemas import GROUP, USER
 from scim.text import storable
 
@@ -28,6 +28,7 @@ _TYPES: Final = {of.endpoint: of for of in (USER, GROUP)}
 _PATH: Final = re.compile(r"(/[A-Za-z]+)(?:/(.+))?", re.DOTALL)
 _PREFIX: Final = "bulkId:"
 _QUOTED: Final = re.compile(r'"bulkId:([^"\\]*)"')
+_MAX_TARGET: Final = MAX_BULK_ID + len(_PREFIX)
 _NOTHING: Final = object()
 
 
@@ -144,7 +145,10 @@ def _path(said: Any, method: str) -> tuple[ResourceType, str | None]:
     if (method == "POST") == (found[2] is not None):
         takes = "/Users or /Groups" if method == "POST" else "that of one resource"
         raise InvalidValue(f"The path of a {method} is {takes}.")
-    return of, found[2]
+    target = found[2]
+    if target is not None and (len(target) > _MAX_TARGET or not storable(target)):
+        raise NotFound(f"There is no {of.name} {target[:MAX_BULK_ID]!r}.")
+    return of, target
 
 
 def _references(target: str | None, data: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from app.flows import cutoff, guard
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
-from app.store import memberships, people, scim
+from app.store import memberships, people, scim, scim_gone
 from app.store.db import Read
 from app.store.scim import Stored
 from scim.errors import InvalidValue, Uniqueness
@@ -54,7 +54,7 @@ def newcomers(read: Read, client: str, bodies: Mapping[int, Mapping[str, Any]]) 
     """
     named = {fold(bodies[key]["userName"]): key for key in sorted(bodies, reverse=True)}
     external = [body["externalId"] for body in bodies.values() if "externalId" in body]
-    gone = scim.deleted_externals(read, client, USER, external)
+    gone = scim_gone.bearing(read, client, USER, external)
     taken = people.bearing(read, named)
     return {
         key

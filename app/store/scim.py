@@ -7,7 +7,7 @@ and without members, which are rows of `app.store.memberships`.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -187,30 +187,6 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
     return (
         max(gone, key=lambda row: row.deleted_at).id if gone and len(gone) == len(found) else None
     )
-
-
-def deleted_externals(
-    read: Read, client: str, of: ResourceType, externals: Collection[str]
-) -> set[str]:
-    """Return which of these externalIds a deleted resource bears."""
-    if not externals:
-        return set()
-    statement = (
-        select(external_id.c.external_id)
-        .join(
-            resource,
-            (resource.c.tenant_id == external_id.c.tenant_id)
-            & (resource.c.id == external_id.c.resource_id),
-        )
-        .where(
-            external_id.c.tenant_id == read.tenant,
-            external_id.c.client == client,
-            external_id.c.type == of.name,
-            among(read.conn, external_id.c.external_id, externals),
-            resource.c.deleted_at.is_not(None),
-        )
-    )
-    return set(read.conn.execute(statement).scalars())
 
 
 def page(

@@ -221,12 +221,19 @@ def _body() -> Any:
         abort(415, f"Send {MEDIA_TYPE}.")
     if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         abort(415, "Send JSON in UTF-8.")
-    request.max_content_length = LARGEST_BODY
+    # One byte more, since a body that does not say how long it is would be cut off there in silence.
+    request.max_content_length = LARGEST_BODY + 1
     try:
         sent = request.get_data(cache=False)
     except RequestEntityTooLarge as why:
-        raise PayloadTooLarge(f"A request may have {LARGEST_BODY} bytes at most.") from why
+        raise _too_large() from why
+    if len(sent) > LARGEST_BODY:
+        raise _too_large()
     return resource.decode(sent)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"A request may have {LARGEST_BODY} bytes at most.")
 
 
 def _asked_for() -> bool:

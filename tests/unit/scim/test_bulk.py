@@ -2,7 +2,7 @@ import pytest
 
 from scim import bulk
 from scim.bulk import resolve, resolve_id
-from scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge
+from scim.errors import InvalidSyntax, InvalidValue, NotFound, PayloadTooLarge
 from scim.schemas import GROUP, USER
 
 
@@ -87,6 +87,8 @@ def test_so_many_operations_and_no_more():
         (post(path="https://evil.example/Users"), InvalidValue),
         ({"method": "DELETE", "path": "/Users"}, InvalidValue),
         ({"method": "PUT", "path": "/Users/", "data": {}}, InvalidValue),
+        ({"method": "DELETE", "path": "/Users/" + "x" * 300}, NotFound),
+        ({"method": "DELETE", "path": "/Users/\ud800"}, NotFound),
         ({"method": "DELETE", "path": "/Users/u", "version": 3}, InvalidValue),
         ({"method": "DELETE", "path": "/Users/u", "bulkId": 3}, InvalidSyntax),
         ({"method": "DELETE", "path": "/Users/bulkId:nobody"}, InvalidValue),
