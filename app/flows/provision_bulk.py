@@ -143,12 +143,12 @@ class _Job:
             self._done(number, key, version)
 
     def _ring(self, numbers: Sequence[int]) -> None:
-        """Make resources that refer to each other: first each as it is without that, then as it is meant."""
+        """Make resources that refer to each other: first without what is not there yet, then as meant."""
         ring, made, arrived = numbers[0], dict(self.made), dict[int, Stored]()
         try:
             with acting(self.deps, self.client, "POST") as act:
                 for ring in numbers:
-                    arrived[ring] = _arrive(act, self.operations[ring], self.made)
+                    arrived[ring] = _arrive(act, self.operations[ring], made)
                     made[self.operations[ring].makes or ""] = arrived[ring].id
                 for ring in numbers:
                     arrived[ring] = _complete(act, self.operations[ring], arrived[ring], made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -363,6 +364,39 @@ def test_who_came_while_the_others_were_looked_up_is_refused_alone(desk, monkeyp
     monkeypatch.setattr(provision_bulk.provision_people, "newcomers", slowly)
     assert statuses(send(desk, user("a"), user("b"), user("c"))) == ["201", "409", "201"]
     assert desk.total() == 3
+
+
+def test_loads_of_the_same_people_at_once_make_each_of_them_once(desk):
+    load = [user(f"u{n:03}", externalId=f"x{n}") for n in range(120)]
+    turned = [load, load[::-1], load[60:] + load[:60], load[::2] + load[1::2]]
+    with ThreadPoolExecutor(4) as pool:
+        found = [statuses(results) for results in pool.map(lambda some: send(desk, *some), turned)]
+    assert sum(one.count("201") for one in found) == 120
+    assert sum(one.count("409") for one in found) == 360
+    assert desk.total() == len(names(desk)) == 120
+
+
+def test_bulks_and_single_requests_on_the_same_people_all_pass(desk):
+    keys = list(made(send(desk, *(user(f"u{n}") for n in range(12)))).values())
+
+    def bulk_of(order):
+        return statuses(send(desk, *(change(key) for key in order for change in (switched, named))))
+
+    def switched(key):
+        return patch(f"/Users/{key}", {"op": "add", "path": "nickName", "value": "N"})
+
+    def named(key):
+        return patch(f"/Users/{key}", {"op": "replace", "path": "active", "value": "true"})
+
+    def single(key):
+        return desk.patch(key, off())["id"]
+
+    with ThreadPoolExecutor(4) as pool:
+        bulks = [pool.submit(bulk_of, order) for order in (keys, keys[::-1])]
+        singles = [pool.submit(lambda: [single(key) for key in keys]) for _ in range(2)]
+        assert {status for one in bulks for status in one.result()} == {"200"}
+        assert [one.result() for one in singles] == [keys, keys]
+    assert desk.total("active pr") == desk.total('nickName eq "n"') == 12
 
 
 def test_who_leaves_is_out_before_the_bulk_answers(desk, deps, tenant, ada):

@@ -188,7 +188,7 @@ def test_a_bulk_leaves_what_single_requests_leave(deps):
     number = count()
 
     @settings(
-        max_examples=60, deadline=None,
+        max_examples=60, deadline=None, derandomize=True,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )  # fmt: skip
     @given(requests())
