@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -53,6 +53,10 @@ class Operation:
     def makes(self) -> str | None:
         """The bulkId under which others may refer to what this makes."""
         return self.bulk_id if self.method == "POST" and self.fault is None else None
+
+    def data_with(self, made: Mapping[str, str]) -> Any:
+        """The data with ids in the place of bulkIds (`resolve`)."""
+        return resolve(self.data, made) if self.refers_to else self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +113,24 @@ def response(results: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 def _operation(raw: Any) -> Operation:
     if not isinstance(raw, dict):
         return Operation(fault=InvalidSyntax("Each of Operations must be a JSON object."))
-    known = Operation()
+    known: dict[str, Any] = {}
     try:
         said = by_name(raw, "An operation")
-        method, bulk_id = said.get("method"), said.get("bulkid")
+        method = said.get("method")
         method = method.upper() if isinstance(method, str) else None
         if method not in _METHODS:
             raise InvalidSyntax("An operation's method is POST, PUT, PATCH or DELETE.")
-        known = replace(known, method=method)
-        known = replace(known, bulk_id=_bulk_id(bulk_id, method))
-        of, target = _path(said.get("path"), method)
-        version = said.get("version")
-        if version is not None and not isinstance(version, str):
+        known["method"] = method
+        known["bulk_id"] = _bulk_id(said.get("bulkid"), method)
+        known["of"], known["target"] = _path(said.get("path"), method)
+        known["version"] = said.get("version")
+        if not isinstance(known["version"], str | None):
             raise InvalidValue("An operation's version is an entity tag.")
-        data = said.get("data") if method != "DELETE" else None
-        known = replace(known, of=of, target=target, version=version, data=data)
-        return replace(known, refers_to=_references(target, data))
+        known["data"] = said.get("data") if method != "DELETE" else None
+        refers_to = _references(known["target"], known["data"])
     except ScimError as fault:
-        return replace(known, fault=fault)
+        return Operation(**known, fault=fault)
+    return Operation(**known, refers_to=refers_to)
 
 
 def _bulk_id(said: Any, method: str) -> str | None:
@@ -152,25 +156,27 @@ def _path(said: Any, method: str) -> tuple[ResourceType, str | None]:
 
 
 def _references(target: str | None, data: Any) -> tuple[str, ...]:
-    own = [] if target is None or not target.startswith(_PREFIX) else [target[len(_PREFIX) :]]
-    return tuple(dict.fromkeys([*own, *_named(data)]))
+    found: dict[str, None] = {}
+    if target is not None and target.startswith(_PREFIX):
+        found[target[len(_PREFIX) :]] = None
+    if isinstance(data, dict):
+        _gather("", data, found)
+    return tuple(found)
 
 
-def _named(data: Any) -> Iterator[str]:
-    todo = [("", data, 0)]
-    while todo:
-        name, value, depth = todo.pop()
-        if depth > _MAX_DEPTH:
-            raise InvalidSyntax("The data is nested too deeply.")
+def _gather(name: str, data: Any, found: dict[str, None], depth: int = 0) -> None:
+    """The bulkIds within an object or array; `name` is that of the attribute which it is the value of."""
+    if depth > _MAX_DEPTH:
+        raise InvalidSyntax("The data is nested too deeply.")
+    inner = data.items() if isinstance(data, dict) else ((name, value) for value in data)
+    for key, value in inner:
         if isinstance(value, str):
             if value.startswith(_PREFIX):
-                yield value[len(_PREFIX) :]
-            elif name.lower() == "path":
-                yield from _QUOTED.findall(value)
-        elif isinstance(value, dict):
-            todo += [(inner, one, depth + 1) for inner, one in value.items()]
-        elif isinstance(value, list):
-            todo += [(name, one, depth + 1) for one in value]
+                found[value[len(_PREFIX) :]] = None
+            elif _PREFIX in value and key.lower() == "path":
+                found |= dict.fromkeys(_QUOTED.findall(value))
+        elif isinstance(value, dict | list):
+            _gather(key, value, found, depth + 1)
 
 
 def _checked(operations: list[Operation]) -> tuple[Operation, ...]:

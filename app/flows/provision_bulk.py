@@ -86,7 +86,7 @@ class _Job:
             if one.makes is None or one.of is not USER or self._unmade(step, ()):
                 break
             try:
-                body = resource.parse(bulk.resolve(one.data, self.made), USER).resource
+                body = resource.parse(one.data_with(self.made), USER).resource
                 provision_people.check(body)
             except ScimError:
                 break
@@ -217,7 +217,7 @@ def _do(
     deps: Deps, client: Client, one: Operation, made: Mapping[str, str]
 ) -> tuple[str, int | None]:
     """One operation as a request of its own; returns the resource's id, and its version if it has one."""
-    data, of = bulk.resolve(one.data, made), _type(one)
+    data, of = one.data_with(made), _type(one)
     key = bulk.resolve_id(one.target or "", made)
     if one.method == "DELETE":
         provision.delete(deps, client, of, key, one.version)
@@ -231,14 +231,14 @@ def _do(
 
 
 def _arrive(act: Act, one: Operation, made: Mapping[str, str]) -> Stored:
-    said = resource.parse(bulk.resolve(one.data, made), _type(one))
+    said = resource.parse(one.data_with(made), _type(one))
     if one.of is USER:
         return provision_people.arrive(act, said.resource)
     return provision_groups.arrive(act, said.resource, said.members or ())
 
 
 def _complete(act: Act, one: Operation, stored: Stored, made: Mapping[str, str]) -> Stored:
-    said = resource.parse(bulk.resolve(one.data, made), _type(one))
+    said = resource.parse(one.data_with(made), _type(one))
     person = people.lock(act.tx, stored.id) if one.of is USER else None
     if person is not None:
         return provision_people.change(act, person, stored, said.resource)

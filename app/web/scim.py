@@ -41,7 +41,7 @@ _FEATURES: Final = Features(
     bulk_max_payload=LARGEST_BODY,
 )
 _BULK_PRICE: Final = 20
-"""So many operations of a bulk count as one request: they are as much cheaper, and not free."""
+"""So many operations of a bulk count as one request: not free, and a first load may go at full speed."""
 _EACH: Final = "/<any(Users, Groups):endpoint>"
 _ONE: Final = f"{_EACH}/<resource_id>"
 
