@@ -71,6 +71,9 @@ class Settings(BaseModel):
     delivered_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """How long deliveries that have arrived, or that a newer one made needless, can be looked up and replayed."""
 
+    deleted_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """How long a User or Group that was deleted over SCIM can come back as the same one."""
+
     metrics_token: str | None = Field(None, repr=False)
     """Where set, `/metrics` wants it as a bearer token; without it only loopback may read."""
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Any, Final
 from scim.attributes import Attribute, AttrPath, ResourceType
 from scim.errors import InvalidValue
 from scim.etag import etag
-from scim.text import format_instant, to_json
+from scim.text import format_instant, quoted, to_json
 from scim.values import schemas_of
 
 MAX_NAMES: Final = 256
@@ -107,12 +106,12 @@ def spliced(
     The body is not read for it, so this serves types without anything to leave out (`of.plain`). `more`
     holds members or groups.
     """
-    said = to_json(more if external_id is None else {"externalId": external_id, **more})
+    external = "" if external_id is None else f',"externalId":{quoted(external_id)}'
     return (
-        f'{{"schemas":{_schemas(kept, of)},"id":{json.dumps(meta.id)},"meta":{{"resourceType":"{of.name}",'
+        f'{{"schemas":{_schemas(kept, of)},"id":{quoted(meta.id)},"meta":{{"resourceType":"{of.name}",'
         f'"created":"{format_instant(meta.created)}","lastModified":"{format_instant(meta.last_modified)}",'
-        f'"location":"{location(meta.base_url, of, meta.id)}","version":{json.dumps(etag(meta.version))}}}'
-        f"{_rest(said)}{_rest(kept)}}}"
+        f'"location":{quoted(location(meta.base_url, of, meta.id))},"version":{quoted(etag(meta.version))}}}'
+        f"{external}{_rest(to_json(more)) if more else ''}{_rest(kept)}}}"
     )
 
 
@@ -122,8 +121,8 @@ def _rest(document: str) -> str:
 
 def _schemas(kept: str, of: ResourceType) -> str:
     # Inside a string of JSON this can't stand: its quotes would be escaped.
-    present = [s.id for s in of.extensions if f'"{s.id}":' in kept]
-    return to_json([of.schema.id, *present])
+    present = [f',"{s.id}"' for s in of.extensions if f'"{s.id}":' in kept]
+    return f'["{of.schema.id}"{"".join(present)}]'
 
 
 def location(base_url: str, of: ResourceType, identifier: str) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
+from json.encoder import encode_basestring
 from typing import Any
 
 # What neither PostgreSQL's text nor UTF-8 can hold.
@@ -28,6 +29,11 @@ def fold(text: str) -> str:
 def to_json(value: Any) -> str:
     """JSON text without blanks, in UTF-8's own characters."""
     return _TO_JSON(value)
+
+
+def quoted(text: str) -> str:
+    """A string of JSON, as `to_json` writes it."""
+    return encode_basestring(text)
 
 
 def storable(text: str) -> bool:
@@ -57,7 +63,8 @@ def parse_instant(text: str) -> datetime | None:
 
 def format_instant(instant: datetime) -> str:
     """RFC 3339 in UTC with a `Z`, microseconds only where there are any."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{utc.isoformat().removesuffix('+00:00')}Z"
 
 
 def instant_number(instant: datetime) -> float:

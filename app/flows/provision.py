@@ -5,16 +5,14 @@ Errors are `scim.errors`, as the client is to see them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
 from app.deps import Deps
 from app.flows import provision_groups, provision_people, provision_search
-from app.flows.provision_act import Act, Client
+from app.flows.provision_act import Act, Client, acting
 from app.flows.provision_view import Shown, shown
-from app.kernel.errors import Conflict
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
 from app.store import people, scim
@@ -23,7 +21,7 @@ from app.store.scim import Stored
 from scim import patch as patching
 from scim import resource
 from scim.attributes import ResourceType, Schema
-from scim.errors import NotFound, TooMany, Uniqueness
+from scim.errors import NotFound, TooMany
 from scim.etag import check_if_match
 from scim.listing import parse_query
 from scim.members import MAX_ID, MemberChanges
@@ -50,11 +48,11 @@ _EVERY: Final = ResourceType(
 
 
 def create(
-    deps: Deps, client: Client, of: ResourceType, body: Any, projection: Projection
+    deps: Deps, client: Client, of: ResourceType, body: Any, projection: Projection | None
 ) -> Shown:
     """POST (RFC 7644 §3.3); raises Uniqueness and what `scim.resource.parse` raises."""
     said = resource.parse(body, of)
-    with _acting(deps, client, "POST") as act:
+    with acting(deps, client, "POST") as act:
         if of is GROUP:
             stored = provision_groups.arrive(act, said.resource, said.members or ())
         else:
@@ -75,10 +73,10 @@ def get(
 
 def replace(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, body: Any,
-    if_match: str | None, projection: Projection,
+    if_match: str | None, projection: Projection | None,
 ) -> Shown:  # fmt: skip
     """PUT (RFC 7644 §3.5.1). A Group's members stay where the body does not speak of them."""
-    with _acting(deps, client, "PUT") as act:
+    with acting(deps, client, "PUT") as act:
         person, before = _locked(act, of, resource_id, if_match)
         said = resource.replace(before.body, body, of)
         kept = MemberChanges(reset=said.members is not None, add=said.members or ())
@@ -92,7 +90,7 @@ def patch(
 ) -> Shown:  # fmt: skip
     """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
     operations = patching.parse_operations(body)
-    with _acting(deps, client, "PATCH") as act:
+    with acting(deps, client, "PATCH") as act:
         person, before = _locked(act, of, resource_id, if_match)
         result = patching.apply(before.body, operations, of)
         stored = _changed(act, person, before, result.resource, result.members)
@@ -103,7 +101,7 @@ def delete(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, if_match: str | None
 ) -> None:
     """DELETE (RFC 7644 §3.6), softly: a User's sessions end, what they learned stays."""
-    with _acting(deps, client, "DELETE") as act:
+    with acting(deps, client, "DELETE") as act:
         person, gone = _locked(act, of, resource_id, if_match)
         if person is None:
             provision_groups.leave(act, gone)
@@ -144,28 +142,14 @@ def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]
 
 
 def _load(deps: Deps, client: Client, named: Mapping[str, Mapping[str, Any]]) -> int:
-    with _acting(deps, client, "load") as act:
+    with acting(deps, client, "load") as act:
         taken = people.bearing(act.tx, named)
         new = {deps.ids.new(): body for name, body in named.items() if name not in taken}
         if not new:
             return 0
-        for body in new.values():
-            provision_people.check(body)
-        arrived = [provision_people.person_of(Person(key), body, act) for key, body in new.items()]
-        people.add_all(act.tx, arrived, act.now)
-        scim.add(act.tx, client.name, USER, new, act.now)
+        provision_people.arrive_all(act, new)
         act.note("people.loaded", client.tenant, count=len(new))
         return len(new)
-
-
-@contextmanager
-def _acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
-    received = deps.clock()
-    try:
-        with deps.db.tx(client.tenant) as tx:
-            yield Act(deps, tx, client.name, request, received, deps.clock())
-    except Conflict as taken:
-        raise Uniqueness("Another User bears this userName.") from taken
 
 
 def _locked(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from app.deps import Deps
 from app.flows.cutoff import Trigger
+from app.kernel.errors import Conflict
 from app.kernel.tenant import TenantId
 from app.store import audit
 from app.store.db import Read, Tx
+from scim.errors import Uniqueness
+
+ITSELF: Final = "/Me"
+"""The name under which a person reads their own User; no provisioning client keeps externalIds under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +63,14 @@ class Act:
             self.tx, self.deps.ids.new(), self.now, self.source, action, subject,
             request=self.request, **detail,
         )  # fmt: skip
+
+
+@contextmanager
+def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
+    """The write transaction of one request; raises Uniqueness for a userName that is taken."""
+    received = deps.clock()
+    try:
+        with deps.db.tx(client.tenant) as tx:
+            yield Act(deps, tx, client.name, request, received, deps.clock())
+    except Conflict as taken:
+        raise Uniqueness("Another User bears this userName.") from taken

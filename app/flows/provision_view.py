@@ -27,6 +27,7 @@ class Shown:
     text: str | None
     location: str
     version: int
+    id: str
 
     @property
     def etag(self) -> str:
@@ -43,7 +44,7 @@ def shown(
 ) -> Shown:
     """Show one resource; without a projection only where it is."""
     text = None if projection is None else documents(deps, read, of, [stored], projection)[0]
-    return Shown(text, location(base_url(deps), of, stored.id), stored.version)
+    return Shown(text, location(base_url(deps), of, stored.id), stored.version, stored.id)
 
 
 def documents(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.deps import Deps
+from app.flows import provision_purge
 from app.store import audit, guard, leases, once, retention, tenants
 from app.store.retention import Over
 
@@ -27,7 +28,7 @@ _CHECKPOINT_EVERY = timedelta(hours=1)
 
 
 def forget(deps: Deps) -> bool:
-    """Drop claims that have expired, departures of long ago, and deliveries that are over.
+    """Drop claims that have expired, departures of long ago, deliveries that are over, and the deleted.
 
     A bounded number at once; tells whether some may be left.
     """
@@ -38,7 +39,7 @@ def forget(deps: Deps) -> bool:
     kept = now - timedelta(days=deps.settings.delivered_days)
     ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
     left = [_drop(deps, how, before) for how, before in ends.items()]
-    return any(left)
+    return any([*left, provision_purge.purge(deps)])
 
 
 def checkpoints(deps: Deps) -> int:

@@ -38,7 +38,8 @@ def within(read: Read, seconds: float) -> Iterator[None]:
         _BOUND.scalar(read.conn, {"bound": f"{max(1, round(seconds * 1000))}ms"})
     try:
         yield
-    except DBAPIError as error:
+    except Exception as error:
+        # The driver's own too: rows are still being found while they are fetched.
         if _is_over(error):
             raise TooLong("This takes too long.") from error
         raise
@@ -47,6 +48,7 @@ def within(read: Read, seconds: float) -> Iterator[None]:
             driver.set_progress_handler(None, 0)
 
 
-def _is_over(error: DBAPIError) -> bool:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code == _SQLITE_INTERRUPT or getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED
+def _is_over(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code == _SQLITE_INTERRUPT or getattr(cause, "sqlstate", None) == _QUERY_CANCELED

@@ -27,7 +27,7 @@ from app.store.db import Read, Tx
 from app.store.prepared import Prepared
 from app.store.sql import insert_once
 from app.store.tables.access import connection
-from app.store.tables.people import identity, person, role_grant
+from app.store.tables.people import group_grant, identity, membership, person, role_grant
 from app.store.tables.scim import external_id
 from scim.text import fold
 
@@ -47,6 +47,24 @@ _LOCKED = Prepared(_OF_TENANT.where(person.c.id == bindparam("id")).with_for_upd
 _BY_USER_NAME = Prepared(
     _OF_TENANT.where(
         person.c.user_name_folded == bindparam("folded"), person.c.deleted_at.is_(None)
+    )
+)
+_ROLES = Prepared(
+    select(role_grant.c.role)
+    .where(role_grant.c.tenant_id == bindparam("tenant"), role_grant.c.person_id == bindparam("id"))
+    .union(
+        select(group_grant.c.what)
+        .join(
+            membership,
+            (membership.c.tenant_id == group_grant.c.tenant_id)
+            & (membership.c.group_id == group_grant.c.group_id),
+        )
+        .where(
+            membership.c.tenant_id == bindparam("tenant"),
+            membership.c.person_id == bindparam("id"),
+            membership.c.kind == "User",
+            group_grant.c.gives == "role",
+        )
     )
 )
 _TOLD = (
@@ -265,7 +283,13 @@ def revoke_roles(tx: Tx, person_id: str) -> int:
 
 
 def roles(read: Read, person_id: str) -> frozenset[str]:
-    """Return the person's roles in the console."""
+    """Return the person's roles in the console, own ones and those that a group gives."""
+    found = _ROLES.all(read.conn, {"tenant": read.tenant, "id": person_id})
+    return frozenset(row.role for row in found)
+
+
+def own_roles(read: Read, person_id: str) -> frozenset[str]:
+    """Return the roles that were given to the person alone."""
     mine = (role_grant.c.tenant_id == read.tenant) & (role_grant.c.person_id == person_id)
     return frozenset(read.conn.execute(select(role_grant.c.role).where(mine)).scalars())
 

@@ -58,6 +58,10 @@ class Prepared:
         """Run it once for each set of values."""
         self._on(conn).run_each(conn, given)
 
+    def fixed(self, conn: Connection) -> Values:
+        """Return the parameters that have a value already; `given` ones take their place."""
+        return self._on(conn).fixed
+
     def _on(self, conn: Connection) -> _Made:
         made = self._made.get(conn.dialect.name)
         if made is None:
@@ -71,18 +75,13 @@ class Prepared:
         compiled = statement.compile(dialect=dialect, column_keys=self._columns or None)
         if getattr(compiled, "prefetch", ()):
             raise ValueError(f"{compiled.prefetch} has a default of Python's: give it a value")
+        binds = {name: bind for bind, name in compiled.bind_names.items()}
         converts = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-            for name, bind in compiled.binds.items()
+            for name, bind in binds.items()
         }
         # What the statement itself says: `status = 'waiting'`.
-        fixed = {
-            name: convert(bind.effective_value)
-            if (convert := converts[name])
-            else bind.effective_value
-            for name, bind in compiled.binds.items()
-            if not bind.required
-        }
+        fixed = {name: bind.effective_value for name, bind in binds.items() if not bind.required}
         names = compiled.positiontup if compiled.positional else tuple(converts)
         columns = getattr(statement, "selected_columns", {})
         results = [one.type.dialect_impl(dialect) for one in columns]
@@ -138,11 +137,14 @@ class _Made:
         return self.kind._make(values)
 
     def _bound(self, given: Values) -> Any:
-        bound = {**self.fixed, **given}
-        for name, convert in self.converts.items():
-            if name in given:
-                bound[name] = convert(bound[name])
-        return [bound[name] for name in self.names] if self.positional else bound
+        bound = {**self.fixed, **given} if self.fixed else given
+        if self.positional:
+            converts = self.converts
+            return [
+                converts[name](bound[name]) if name in converts else bound[name]
+                for name in self.names
+            ]
+        return {**bound, **{name: convert(bound[name]) for name, convert in self.converts.items()}}
 
 
 def run(conn: Connection, sql: str) -> None:

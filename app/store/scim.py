@@ -7,14 +7,13 @@ and without members, which are rows of `app.store.memberships`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Text,
     bindparam,
     cast,
@@ -29,7 +28,7 @@ from sqlalchemy import (
 
 from app.store.db import Read, Tx
 from app.store.prepared import Prepared
-from app.store.sql import among, count_up, upsert
+from app.store.sql import count_up, upsert
 from app.store.tables.people import membership
 from app.store.tables.scim import HEAD, external_id, resource, tally, value
 from app.store.types import JsonText
@@ -78,30 +77,13 @@ _EXTERNAL = (
 _GROUPED = exists(literal(1)).where(
     membership.c.tenant_id == resource.c.tenant_id, membership.c.person_id == resource.c.id
 )
-_RESOURCES = select(
+RESOURCES = select(
     resource.c.id, cast(resource.c.body, Text).label("kept"), resource.c.version, resource.c.created_at, resource.c.updated_at,
     resource.c.client, _EXTERNAL.label("external_id"), _GROUPED.label("grouped"),
 ).where(resource.c.tenant_id == bindparam("tenant"), resource.c.type == bindparam("type"))  # fmt: skip
-_BY_ID = _RESOURCES.where(resource.c.id == bindparam("id"))
+_BY_ID = RESOURCES.where(resource.c.id == bindparam("id"))
 _ONE = Prepared(_BY_ID.where(resource.c.deleted_at.is_(None)))
 _DELETED = Prepared(_BY_ID.where(resource.c.deleted_at.is_not(None)))
-_PAGE = (
-    _RESOURCES.where(resource.c.deleted_at.is_(None))
-    .order_by(resource.c.id)
-    .limit(bindparam("count"))
-    .offset(bindparam("offset"))
-)
-_IDS = (
-    select(resource.c.id)
-    .where(
-        resource.c.tenant_id == bindparam("tenant"),
-        resource.c.type == bindparam("type"),
-        resource.c.deleted_at.is_(None),
-    )
-    .order_by(resource.c.id)
-    .limit(bindparam("count"))
-    .offset(bindparam("offset"))
-)
 _BEARING = Prepared(
     select(resource.c.id, resource.c.deleted_at)
     .join(
@@ -189,61 +171,10 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
     )
 
 
-def page(
-    read: Read, client: str, of: ResourceType, condition: ColumnElement[bool] | None, offset: int, count: int,
-    counting: Callable[[], int] | None = None,
-) -> tuple[list[Stored], int]:  # fmt: skip
-    """Return the live resources of one page, by id, and how many there are on all pages.
-
-    `counting`: what counts those that match quicker than asking each
-    """
-    found: list[Stored] = []
-    if count:
-        conditions = () if condition is None else (condition,)
-        asked = {"count": count, "offset": offset} | _of(read, client, of)
-        statement = _PAGE.where(*conditions)
-        if offset:
-            # Skipping is cheap over ids alone, and dear over rows with all that is joined to them.
-            ids = read.conn.execute(_IDS.where(*conditions), asked).scalars().all()
-            asked["offset"] = 0
-            statement = _PAGE.where(among(read.conn, resource.c.id, ids))
-        found = [_stored(row) for row in read.conn.execute(statement, asked)]
-    if condition is None:
-        return found, counted(read, of)
-    if len(found) < count and (found or not offset):
-        return found, offset + len(found)
-    return found, counting() if counting else count_of(read, of, condition)
-
-
-def several(read: Read, client: str, of: ResourceType, ids: Sequence[str]) -> list[Stored]:
-    """Return the live resources with these ids, in their order."""
-    if not ids:
-        return []
-    one_of = _PAGE.where(among(read.conn, resource.c.id, ids))
-    asked = {"count": len(ids), "offset": 0} | _of(read, client, of)
-    found = {row.id: _stored(row) for row in read.conn.execute(one_of, asked)}
-    return [found[key] for key in ids if key in found]
-
-
 def counted(read: Read, of: ResourceType) -> int:
     """Return how many live resources there are, as their writers have counted them."""
     mine = (tally.c.tenant_id == read.tenant) & (tally.c.type == of.name)
     return read.conn.execute(select(func.sum(tally.c.live)).where(mine)).scalar() or 0
-
-
-def count_of(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
-    """Return how many live resources match a condition."""
-    statement = (
-        select(func.count())
-        .select_from(resource)
-        .where(
-            resource.c.tenant_id == read.tenant,
-            resource.c.type == of.name,
-            resource.c.deleted_at.is_(None),
-            condition,
-        )
-    )
-    return read.conn.execute(statement).scalar_one()
 
 
 def active_people(read: Read, client: str) -> int:
@@ -256,12 +187,16 @@ def active_people(read: Read, client: str) -> int:
 
 def add(
     tx: Tx, client: str, of: ResourceType, bodies: Mapping[str, Mapping[str, Any]], now: datetime
-) -> None:
-    """Insert resources by id."""
-    _NEW_RESOURCE.run_each(tx.conn, [
-        {"tenant_id": tx.tenant, "id": key, "type": of.name, "client": client, "body": to_json(_kept(body)),
-         "version": 1, "created_at": now, "updated_at": now}
+) -> list[Stored]:
+    """Insert resources by id, and return them."""
+    made = [
+        Stored(key, to_json(_kept(body)), body.get(_EXTERNAL_ID), 1, now, now, client)
         for key, body in bodies.items()
+    ]
+    _NEW_RESOURCE.run_each(tx.conn, [
+        {"tenant_id": tx.tenant, "id": one.id, "type": of.name, "client": client, "body": one.kept,
+         "version": 1, "created_at": now, "updated_at": now}
+        for one in made
     ])  # fmt: skip
     named = [
         {"tenant_id": tx.tenant, "client": client, "type": of.name, "resource_id": key,
@@ -275,12 +210,7 @@ def add(
         [_value_row(tx, of, key, row) for key, body in bodies.items() for row in _rows(body, of)],
     )
     _count_up(tx, of, client, live=len(bodies), active=sum(map(_active, bodies.values())))
-
-
-def new(client: str, resource_id: str, body: Mapping[str, Any], now: datetime) -> Stored:
-    """Return a resource as `add` has just made it."""
-    kept = to_json(_kept(body))
-    return Stored(resource_id, kept, body.get(_EXTERNAL_ID), 1, now, now, client)
+    return made
 
 
 def save(
@@ -331,15 +261,17 @@ def _next(before: Stored, kept: str, body: Mapping[str, Any], now: datetime) -> 
 def _one(
     read: Read, statement: Prepared, client: str, of: ResourceType, resource_id: str
 ) -> Stored | None:
-    row = statement.first(read.conn, {"id": resource_id} | _of(read, client, of))
-    return None if row is None else _stored(row)
+    row = statement.first(read.conn, {"id": resource_id} | asked(read, client, of))
+    return None if row is None else stored(row)
 
 
-def _of(read: Read, client: str, of: ResourceType) -> dict[str, Any]:
+def asked(read: Read, client: str, of: ResourceType) -> dict[str, Any]:
+    """What `RESOURCES` asks by."""
     return {"tenant": read.tenant, "client": client, "type": of.name}
 
 
-def _stored(row: Any) -> Stored:
+def stored(row: Any) -> Stored:
+    """Read one of its rows."""
     return Stored(
         row.id, row.kept, row.external_id, row.version, row.created_at, row.updated_at, row.client,
         bool(row.grouped),

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from app.store.db import Read
-from app.store.scim_compare import Condition, on_text, on_time, row
+from app.store.scim_compare import Condition, has_path, on_text, on_time, row
 from app.store.sql import one_of
 from app.store.tables.people import membership
 from app.store.tables.scim import external_id, resource, value
@@ -60,7 +60,7 @@ def condition(
     one resource after the other: for whoever walks through them until enough match. Raises InvalidFilter
     for what is no string in the database (`meta.created co "2026"`).
     """
-    asked = _Asked(read, of, client, base_url)
+    asked = Asked(read.tenant, read.conn.dialect.name, of, client, base_url)
     return _holds(node, _Whole(asked, indexed))
 
 
@@ -82,11 +82,19 @@ def owners(node: Node, read: Read, of: ResourceType) -> Select[str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    read: Read
+class Asked:
+    """Of whose resources, and on which database, a filter is asked."""
+
+    tenant: str
+    dialect: str
     of: ResourceType
     client: str
     base_url: str
+
+
+def built(node: Node, asked: Asked) -> Condition:
+    """The same, of what need be no transaction's."""
+    return _holds(node, _Whole(asked, indexed=True))
 
 
 class _Scope(Protocol):
@@ -125,7 +133,7 @@ def _holds(node: Node, scope: _Scope) -> Condition:
 class _Whole:
     """A resource: its values' rows, and what is kept in columns and tables of their own."""
 
-    asked: _Asked
+    asked: Asked
     indexed: bool
 
     def aside(self) -> _Whole:
@@ -164,11 +172,11 @@ class _Whole:
         self, rows: FromClause, owner: ColumnElement[str], *conditions: Condition
     ) -> Condition:
         """Whether the resource owns a row for which the conditions hold."""
-        mine = rows.c.tenant_id == self.asked.read.tenant
+        mine = rows.c.tenant_id == self.asked.tenant
         if not self.indexed:
             return exists(literal(1)).where(mine, owner == resource.c.id, *conditions)
         owners = select(owner).where(mine, *conditions)
-        return one_of(self.asked.read.conn, resource.c.id, owners)
+        return one_of(self.asked.dialect, resource.c.id, owners)
 
     def _external(self, compare: Compare | None) -> Condition:
         of = (_X.c.client == self.asked.client) & (_X.c.type == self.asked.of.name)
@@ -206,7 +214,7 @@ class _Whole:
         ]
         if not paths:
             return false()
-        return self._with(_V, _V.c.resource_id, _V.c.type == of.name, _V.c.path.in_(paths))
+        return self._with(_V, _V.c.resource_id, _V.c.type == of.name, has_path(_V, paths))
 
     def _linked(self, name: str, test: Callable[[_Link], Condition]) -> Condition:
         if self.asked.of.root(name) is None:
@@ -244,7 +252,7 @@ class _Entry:
 class _Link:
     """One membership, seen from the group (`members`) or from the member (`groups`)."""
 
-    asked: _Asked
+    asked: Asked
     row: FromClause
     other: ColumnElement[str]
     name: str

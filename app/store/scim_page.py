@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, null, select, tuple_
 
-from app.store import scim
+from app.store import scim, scim_list
 from app.store.db import Read
 from app.store.scim import Stored
 from app.store.scim_compare import Condition
@@ -35,7 +35,7 @@ takes a walk of 20,000 steps, unless they all lie at its end: that is what the b
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Listing:
     """Which resources, as a client sees them, and in which order; by id where no `sort` is said."""
 
     of: ResourceType
@@ -76,7 +76,7 @@ class Part:
     last: Place | None
 
 
-def part(read: Read, asked: Asked, start: Start, count: int) -> Part:
+def part(read: Read, asked: Listing, start: Start, count: int) -> Part:
     """Return a page; raises InvalidFilter, and InvalidPath for what can't be sorted by."""
     rows = source(read, asked.of, asked.client, asked.sort, asked.filter)
     few, total = _matching(read, asked, start.total)
@@ -87,37 +87,34 @@ def part(read: Read, asked: Asked, start: Start, count: int) -> Part:
     else:
         places = _in_order(read, asked, rows, few, start)[: count + 1]
     page = places[:count]
-    found = scim.several(read, asked.client, asked.of, [place.id for place in page])
+    found = scim_list.several(read, asked.client, asked.of, [place.id for place in page])
     return Part(found, total, page[-1] if len(places) > count else None)
 
 
-def _matching(read: Read, asked: Asked, known: int | None) -> tuple[list[str] | None, int]:
+def _matching(read: Read, asked: Listing, known: int | None) -> tuple[list[str] | None, int]:
     """The ids of what matches, if they are few, and how many match."""
     if asked.filter is None:
         return None, scim.counted(read, asked.of)
     if known is not None and known > FEW:
         return None, known
-    ids = _owners(read, asked)
-    if ids is None:
-        matches = condition(asked.filter, read, asked.of, asked.client, asked.base_url)
-        ids = select(resource.c.id).where(*live(read, asked.of), matches)
+    ids = _ids(read, asked)
     few = [row[0] for row in read.conn.execute(ids.limit(FEW + 1))]
     return (few, len(few)) if len(few) <= FEW else (None, _counted(read, ids))
 
 
-def matching(read: Read, asked: Asked, matches: Condition) -> int:
-    """Return how many match the filter, which is this condition."""
-    ids = _owners(read, asked)
-    return scim.count_of(read, asked.of, matches) if ids is None else _counted(read, ids)
+def matching(read: Read, asked: Listing) -> int:
+    """Return how many match the filter."""
+    return _counted(read, _ids(read, asked))
 
 
-def _owners(read: Read, asked: Asked) -> Select[str] | None:
-    """The ids of what matches, each once, where the index of values alone tells them."""
+def _ids(read: Read, asked: Listing) -> Select[str]:
+    """The ids of what matches, each once; from the index of values alone, where it tells them."""
     assert asked.filter is not None  # noqa: S101 - who asks has looked
     found = owners(asked.filter, read, asked.of)
-    if found is None or _is_single(asked.filter):
-        return found
-    return found.distinct()
+    if found is None:
+        matches = condition(asked.filter, read, asked.of, asked.client, asked.base_url)
+        return select(resource.c.id).where(*live(read, asked.of), matches)
+    return found if _is_single(asked.filter) else found.distinct()
 
 
 def _is_single(node: Node) -> bool:
@@ -136,7 +133,7 @@ def _counted(read: Read, ids: Select[Any]) -> int:
 
 
 def _in_order(
-    read: Read, asked: Asked, rows: Source, ids: Sequence[str], start: Start
+    read: Read, asked: Listing, rows: Source, ids: Sequence[str], start: Start
 ) -> list[Place]:
     """All of these from the start on."""
     descending = _descending(asked)
@@ -156,7 +153,7 @@ def _in_order(
 class _Walk:
     """Through the resources in their order: its halves are those with a value and those without."""
 
-    def __init__(self, read: Read, asked: Asked, rows: Source) -> None:
+    def __init__(self, read: Read, asked: Listing, rows: Source) -> None:
         self._read, self._of, self._rows = read, asked.of, rows
         self._descending = _descending(asked)
         self._matches: Condition | None = None
@@ -243,5 +240,5 @@ def _beyond(order: Sequence[ColumnElement[Any]], after: Place, *, descending: bo
     return here < there if descending else here > there
 
 
-def _descending(asked: Asked) -> bool:
+def _descending(asked: Listing) -> bool:
     return asked.sort is not None and asked.sort.descending

@@ -98,14 +98,14 @@ def _each(conn: Connection, ids: Iterable[str]) -> Select[Any]:
 
 
 def one_of(
-    conn: Connection, column: ColumnElement[str], found: Select[*tuple[Any, ...]]
+    dialect: str, column: ColumnElement[str], found: Select[*tuple[Any, ...]]
 ) -> ColumnElement[bool]:
     """Whether the column is one of what the query finds.
 
     PostgreSQL would join the two in an order that it guesses, and before it has counted the rows of a
     new tenant each against each; an array it makes once and then looks up by.
     """
-    if conn.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return column.in_(found)
     array = func.array(found.scalar_subquery(), type_=postgresql.ARRAY(Text))
     return column == any_(array)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.flows import provision, provision_cursor, throttle
-from app.flows.provision_act import Client
+from app.flows import provision, provision_bulk, provision_cursor, throttle
+from app.flows.provision_act import ITSELF, Client
 from app.flows.provision_view import Shown, base_url
-from app.store.tokens import Token
+from app.kernel.errors import Unauthenticated
+from app.kernel.tenant import TenantId
 from app.web import guard, here
-from scim import discovery, resource
+from scim import bulk, discovery, resource
 from scim.attributes import ResourceType
 from scim.discovery import Features
-from scim.errors import Forbidden, InvalidSyntax, NotFound
+from scim.errors import Forbidden, InvalidSyntax, NotFound, PayloadTooLarge
 from scim.etag import not_modified
 from scim.listing import Page, list_response
 from scim.represent import EVERYTHING, Projection, parse_projection
@@ -36,8 +38,12 @@ _FEATURES: Final = Features(
     filter_max_results=provision.PAGE_SIZE,
     sort=True,
     etag=True,
+    bulk_max_operations=bulk.MAX_OPERATIONS,
+    bulk_max_payload=LARGEST_BODY,
     cursor_timeout=int(provision_cursor.LIFE.total_seconds()),
 )
+_BULK_PRICE: Final = 20
+"""So many operations of a bulk count as one request: not free, and a first load may go at full speed."""
 _EACH: Final = "/<any(Users, Groups):endpoint>"
 _ONE: Final = f"{_EACH}/<resource_id>"
 
@@ -57,11 +63,7 @@ def get(endpoint: str, resource_id: str) -> Response:
     of = _TYPES[endpoint]
     with _reading() as client:
         found = provision.get(here.deps(), client, of, resource_id, _projection(of))
-    if not_modified(request.headers.get("If-None-Match"), found.version):
-        response = Response(status=304)
-        response.headers["ETag"] = found.etag
-        return response
-    return _resource(found)
+    return _unless_known(found)
 
 
 @blueprint.put(_ONE)
@@ -116,12 +118,30 @@ def search(endpoint: str | None = None) -> Response:
         return _answer(provision.search(here.deps(), client, of, body))
 
 
-@blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+@blueprint.post("/Bulk")
+def many() -> Response:
+    """Do many requests in one: 200, whatever becomes of each (RFC 7644 §3.7)."""
+    client = _writing()
+    asked = bulk.parse(_body())
+    # Never more than a second holds, or it would be refused for ever.
+    more = min(len(asked.operations) // _BULK_PRICE, here.deps().settings.scim_rate - 1)
+    _spend(client.tenant, more)
+    return _json(bulk.response(provision_bulk.run(here.deps(), client, asked)))
+
+
+@blueprint.get("/Me")
 def me() -> Response:
-    """Refuse: a tenant's token speaks for nobody (RFC 7644 §3.11)."""
-    with _reading():
-        pass
-    raise Forbidden("This token belongs to an organization, not to a person.")
+    """Show whose token it is their own User (RFC 7644 §3.11), without what clients call it."""
+    someone, tenant = _oneself()
+    client = Client(tenant, ITSELF)
+    return _unless_known(provision.get(here.deps(), client, USER, someone, _projection(USER)))
+
+
+@blueprint.route("/Me", methods=["POST", "PUT", "PATCH", "DELETE"])
+def change_me() -> Response:
+    """Refuse: who a person is, the organization says."""
+    _oneself()
+    raise Forbidden("Here you can read what is known of you. Your organization changes it.")
 
 
 @blueprint.get("/ServiceProviderConfig")
@@ -153,21 +173,33 @@ def schemas(name: str | None = None) -> Response:
 def _reading() -> Iterator[Client]:
     """Who asks, in one snapshot with what is asked."""
     with guard.reading("scim") as (token, read):
-        _spend(token)
+        _spend(token.tenant.id)
         yield Client(token.tenant.id, token.client, read)
 
 
 def _writing() -> Client:
     token = guard.bearer("scim")
-    _spend(token)
+    _spend(token.tenant.id)
     if token.scope != "write":
         raise Forbidden("This token may read only.")
     return Client(token.tenant.id, token.client)
 
 
-def _spend(token: Token) -> None:
+def _oneself() -> tuple[str, TenantId]:
+    """Whose token it is, and of which tenant; a tenant's own speaks for nobody."""
+    try:
+        person, tenant = guard.token_of_person()
+    except Unauthenticated:
+        with _reading():
+            raise Forbidden("This token belongs to an organization, not to a person.") from None
+    _spend(tenant.id, name="scim me")
+    return person.id, tenant.id
+
+
+def _spend(tenant: TenantId, requests: int = 1, name: str = "scim") -> None:
     deps = here.deps()
-    throttle.spend(deps, token.tenant.id, "scim", deps.settings.scim_rate)
+    for _ in range(requests):
+        throttle.spend(deps, tenant, name, deps.settings.scim_rate)
 
 
 def _discovering() -> None:
@@ -191,8 +223,19 @@ def _body() -> Any:
         abort(415, f"Send {MEDIA_TYPE}.")
     if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         abort(415, "Send JSON in UTF-8.")
-    request.max_content_length = LARGEST_BODY
-    return resource.decode(request.get_data(cache=False))
+    # One byte more, since a body that does not say how long it is would be cut off there in silence.
+    request.max_content_length = LARGEST_BODY + 1
+    try:
+        sent = request.get_data(cache=False)
+    except RequestEntityTooLarge as why:
+        raise _too_large() from why
+    if len(sent) > LARGEST_BODY:
+        raise _too_large()
+    return resource.decode(sent)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"A request may have {LARGEST_BODY} bytes at most.")
 
 
 def _asked_for() -> bool:
@@ -212,6 +255,12 @@ def _resource(found: Shown, status: int = 200) -> Response:
     if found.text is None:
         return Response(status=204, headers=said)
     return _answer(found.text, status, **said)
+
+
+def _unless_known(found: Shown) -> Response:
+    if not_modified(request.headers.get("If-None-Match"), found.version):
+        return Response(status=304, headers={"ETag": found.etag})
+    return _resource(found)
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Response:

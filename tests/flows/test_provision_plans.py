@@ -9,7 +9,7 @@ from sqlalchemy import event, make_url
 from app.flows import provision
 from app.flows.provision_act import Client
 from app.store import scim_page
-from app.store.scim_page import Asked, Place, Start, part
+from app.store.scim_page import Listing, Place, Start, part
 from scim.filters import parse_filter
 from scim.listing import Sort
 from scim.schemas import USER
@@ -47,7 +47,7 @@ def plans(deps, client, text, by, *, descending=False, after=None):
 
         event.listen(read.conn, "before_cursor_execute", keep)
         page = part(
-            read, Asked(USER, "default", "https://x", node, sort), Start(after, total=1500), 20
+            read, Listing(USER, "default", "https://x", node, sort), Start(after, total=1500), 20
         )
         event.remove(read.conn, "before_cursor_execute", keep)
         assert len(page.found) == 20

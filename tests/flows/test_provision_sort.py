@@ -13,7 +13,7 @@ from app.flows import provision
 from app.flows.provision_act import Client
 from app.flows.provision_view import base_url
 from app.store import scim, scim_page
-from app.store.scim_page import Asked, Start, part
+from app.store.scim_page import Listing, Start, part
 from scim.attributes import Attribute, AttrType, ResourceType, Schema
 from scim.errors import InvalidPath
 from scim.filters import parse_filter
@@ -160,7 +160,7 @@ def test_order(deps, client, of, paths, filters, many):
         sort = Sort(of.find(path), descending)
         if sort.path.leaf.is_complex:
             sort = Sort(of.find(f"{path}.value"), descending)
-        asked = Asked(of, client.name, base_url(deps), node, sort)
+        asked = Listing(of, client.name, base_url(deps), node, sort)
         wanted = expected(every[text], path, descending=descending)
         assert pages(deps, client, asked, count) == (wanted, len(wanted)), (path, text)
         with deps.db.read(client.tenant) as read:
@@ -206,7 +206,9 @@ def test_numbers_and_instants_are_by_value(deps, tenant, path, order):
         wanted = order.split()[:: -1 if descending else 1]
         for text in (None, 'id sw "d"'):
             node = None if text is None else parse_filter(text, DEVICE)
-            asked = Asked(DEVICE, "default", "https://x", node, Sort(DEVICE.find(path), descending))
+            asked = Listing(
+                DEVICE, "default", "https://x", node, Sort(DEVICE.find(path), descending)
+            )
             for count in (1, 2, 5):
                 assert pages(deps, client, asked, count) == (wanted, 5)
 

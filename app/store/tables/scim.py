@@ -29,6 +29,14 @@ Index(
     postgresql_where=resource.c.deleted_at.is_(None),
 )
 
+Index(
+    "ix_scim_resource_deleted",
+    resource.c.deleted_at,
+    sqlite_where=resource.c.deleted_at.is_not(None),
+    postgresql_where=resource.c.deleted_at.is_not(None),
+)
+"""By it those are found whose time to come back is over."""
+
 HEAD = 200
 """How many characters of a value are indexed; PostgreSQL's index takes no longer ones."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, literal_column, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.kernel.errors import Unavailable
 from app.store.bounded import TooLong, within
+from app.store.prepared import Prepared
 
 ENDLESS = text(
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 - i / 100 * 100 FROM n) SELECT count(*) FROM n"
@@ -20,6 +21,13 @@ A_MILLION = text(
 def test_what_takes_too_long_is_ended(deps, tenant):
     with pytest.raises(TooLong), deps.db.read(tenant.id) as read, within(read, 0.05):
         read.conn.execute(ENDLESS)
+
+
+def test_rows_that_never_end_are_ended_too(deps, tenant):
+    rows = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 - i / 100 * 100 FROM n) SELECT i FROM n) m"
+    streamed = Prepared(select(literal_column("i", Integer).label("i")).select_from(text(rows)))
+    with pytest.raises(TooLong), deps.db.read(tenant.id) as read, within(read, 0.05):
+        streamed.all(read.conn, {})
 
 
 def test_the_connection_is_as_good_as_before(deps, tenant):
