@@ -74,6 +74,9 @@ class Settings(BaseModel):
     deleted_days: Annotated[int, Field(ge=1, le=3650)] = 90
     """How long a User or Group that was deleted over SCIM can come back as the same one."""
 
+    trace_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    """How long an administrator can see what each provisioning request asked for and did; 0 keeps none."""
+
     metrics_token: str | None = Field(None, repr=False)
     """Where set, `/metrics` wants it as a bearer token; without it only loopback may read."""
 

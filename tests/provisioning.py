@@ -25,6 +25,9 @@ class Desk:
     def create(self, of=USER, **body):
         return json.loads(provision.create(self.deps, self.client, of, body, EVERYTHING).text)
 
+    def create_raw(self, body, of=USER):
+        return provision.create(self.deps, self.client, of, body, EVERYTHING)
+
     def get(self, key, of=USER):
         return json.loads(provision.get(self.deps, self.client, of, key, EVERYTHING).text)
 

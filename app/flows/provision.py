@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.deps import Deps
 from app.flows import provision_groups, provision_people, provision_search
 from app.flows.provision_act import Act, Client, acting
+from app.flows.provision_trace import watched
 from app.flows.provision_view import Shown, shown
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
@@ -51,13 +52,15 @@ def create(
     deps: Deps, client: Client, of: ResourceType, body: Any, projection: Projection | None
 ) -> Shown:
     """POST (RFC 7644 §3.3); raises Uniqueness and what `scim.resource.parse` raises."""
-    said = resource.parse(body, of)
-    with acting(deps, client, "POST") as act:
-        if of is GROUP:
-            stored = provision_groups.arrive(act, said.resource, said.members or ())
-        else:
-            stored = provision_people.arrive(act, said.resource)
-        return shown(deps, act.tx, of, stored, projection)
+    with watched(deps, client, "POST", None, body) as watch:
+        said = resource.parse(body, of)
+        with acting(deps, client, "POST") as act:
+            if of is GROUP:
+                stored = provision_groups.arrive(act, said.resource, said.members or ())
+            else:
+                stored = provision_people.arrive(act, said.resource)
+            watch.done(act, None, stored)
+            return shown(deps, act.tx, of, stored, projection)
 
 
 def get(
@@ -76,11 +79,15 @@ def replace(
     if_match: str | None, projection: Projection | None,
 ) -> Shown:  # fmt: skip
     """PUT (RFC 7644 §3.5.1). A Group's members stay where the body does not speak of them."""
-    with acting(deps, client, "PUT") as act:
+    with (
+        watched(deps, client, "PUT", resource_id, body) as watch,
+        acting(deps, client, "PUT") as act,
+    ):
         person, before = _locked(act, of, resource_id, if_match)
         said = resource.replace(before.body, body, of)
         kept = MemberChanges(reset=said.members is not None, add=said.members or ())
         stored = _changed(act, person, before, said.resource, kept)
+        watch.done(act, before, stored)
         return shown(deps, act.tx, of, stored, projection)
 
 
@@ -89,24 +96,30 @@ def patch(
     if_match: str | None, projection: Projection | None,
 ) -> Shown:  # fmt: skip
     """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
-    operations = patching.parse_operations(body)
-    with acting(deps, client, "PATCH") as act:
-        person, before = _locked(act, of, resource_id, if_match)
-        result = patching.apply(before.body, operations, of)
-        stored = _changed(act, person, before, result.resource, result.members)
-        return shown(deps, act.tx, of, stored, projection)
+    with watched(deps, client, "PATCH", resource_id, body) as watch:
+        operations = patching.parse_operations(body)
+        with acting(deps, client, "PATCH") as act:
+            person, before = _locked(act, of, resource_id, if_match)
+            result = patching.apply(before.body, operations, of)
+            stored = _changed(act, person, before, result.resource, result.members)
+            watch.done(act, before, stored)
+            return shown(deps, act.tx, of, stored, projection)
 
 
 def delete(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, if_match: str | None
 ) -> None:
     """DELETE (RFC 7644 §3.6), softly: a User's sessions end, what they learned stays."""
-    with acting(deps, client, "DELETE") as act:
+    with (
+        watched(deps, client, "DELETE", resource_id, None) as watch,
+        acting(deps, client, "DELETE") as act,
+    ):
         person, gone = _locked(act, of, resource_id, if_match)
         if person is None:
             provision_groups.leave(act, gone)
         else:
             provision_people.leave(act, person, gone)
+        watch.done(act, gone, None)
 
 
 def search(

@@ -24,12 +24,13 @@ ITSELF: Final = "/Me"
 class Client:
     """Who provisions. externalIds, and the word about a person, are kept under its `name`.
 
-    `read`: the snapshot in which it was let in, while that is open
+    `read`: the snapshot in which it was let in, while that is open · `dry`: what it does is undone at once
     """
 
     tenant: TenantId
     name: str
     read: Read | None = None
+    dry: bool = False
 
     def reading(self, deps: Deps) -> AbstractContextManager[Read]:
         """Return the snapshot it was let in with, else open one."""
@@ -70,7 +71,7 @@ def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
     """The write transaction of one request; raises Uniqueness for a userName that is taken."""
     received = deps.clock()
     try:
-        with deps.db.tx(client.tenant) as tx:
+        with deps.db.tx(client.tenant) as tx, tx.undone() if client.dry else nullcontext():
             yield Act(deps, tx, client.name, request, received, deps.clock())
     except Conflict as taken:
         raise Uniqueness("Another User bears this userName.") from taken

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from app.deps import Deps
-from app.flows import provision, provision_groups, provision_people
+from app.flows import provision, provision_groups, provision_people, provision_trace
 from app.flows.provision_act import Act, Client, acting
 from app.flows.provision_view import base_url
 from app.kernel.errors import OstiaryError
@@ -152,6 +152,8 @@ class _Job:
                     made[self.operations[ring].makes or ""] = arrived[ring].id
                 for ring in numbers:
                     arrived[ring] = _complete(act, self.operations[ring], arrived[ring], made)
+                asked = (self.operations[number].data_with(made) for number in numbers)
+                provision_trace.made(act, self.client, zip(asked, arrived.values(), strict=True))
         except ScimError as why:
             rest = _nothing_made(self.operations[ring].makes or "")
             for number in numbers:
@@ -167,7 +169,11 @@ class _Job:
         keys = {number: self.deps.ids.new() for number in bodies}
         try:
             with acting(self.deps, self.client, "POST") as act:
-                provision_people.arrive_all(act, {keys[n]: body for n, body in bodies.items()})
+                made = provision_people.arrive_all(
+                    act, {keys[n]: body for n, body in bodies.items()}
+                )
+                asked = (self.operations[number].data for number in bodies)
+                provision_trace.made(act, self.client, zip(asked, made, strict=True))
                 for key in keys.values():
                     act.note("person.provisioned", key)
         except Uniqueness:

@@ -63,15 +63,15 @@ def newcomers(read: Read, client: str, bodies: Mapping[int, Mapping[str, Any]]) 
     }
 
 
-def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make Users by id who are `newcomers`; raises Uniqueness when one of them came meanwhile."""
+def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> list[Stored]:
+    """Make Users by id who are `newcomers`, and return them so; raises Uniqueness when one of them came meanwhile."""
     for body in bodies.values():
         check(body)
     arrived = [person_of(Person(key), body, act) for key, body in bodies.items()]
     # In one order, so that two loads of the same people wait for each other, and not both for both.
     arrived.sort(key=lambda one: fold(one.user_name or ""))
     people.add_all(act.tx, arrived, act.now)
-    scim.add(act.tx, act.client, USER, bodies, act.now)
+    return scim.add(act.tx, act.client, USER, bodies, act.now)
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:

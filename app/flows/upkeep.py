@@ -8,7 +8,7 @@ import structlog
 
 from app.deps import Deps
 from app.flows import provision_purge
-from app.store import audit, guard, leases, once, retention, tenants
+from app.store import audit, guard, leases, once, retention, scim_trace, tenants
 from app.store.retention import Over
 
 _DEPARTURES = timedelta(days=90)
@@ -39,7 +39,7 @@ def forget(deps: Deps) -> bool:
     kept = now - timedelta(days=deps.settings.delivered_days)
     ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
     left = [_drop(deps, how, before) for how, before in ends.items()]
-    return any([*left, provision_purge.purge(deps)])
+    return any([*left, provision_purge.purge(deps), _drop_traces(deps)])
 
 
 def checkpoints(deps: Deps) -> int:
@@ -63,6 +63,22 @@ def checkpoints(deps: Deps) -> int:
             log.info("audit checkpoint", tenant=tenant.slug, entries=end.n, mac=end.mac)
             written += 1
     return written
+
+
+def _drop_traces(deps: Deps) -> bool:
+    before, left = deps.clock() - timedelta(days=deps.settings.trace_days), False
+    with deps.db.system() as system:
+        found = tenants.listed(system)
+    for tenant in found:
+        with deps.db.read(tenant.id) as read:
+            over = scim_trace.over(read, before, 1)
+        for _ in range(_STEPS if over else 0):
+            with deps.db.tx(tenant.id) as tx:
+                over = scim_trace.forget(tx, before, _STEP) == _STEP
+            if not over:
+                break
+        left = left or over
+    return left
 
 
 def _drop(deps: Deps, how: Over, before: datetime) -> bool:

@@ -67,6 +67,16 @@ class Tx(Read):
 
     entries: list[Entry] = field(default_factory=list)
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what the block does when it ends: for whoever wants to see what would be."""
+        nested, before = self.conn.begin_nested(), len(self.entries)
+        try:
+            yield
+        finally:
+            nested.rollback()
+            del self.entries[before:]
+
 
 @dataclass(frozen=True, slots=True)
 class System:

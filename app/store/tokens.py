@@ -85,6 +85,12 @@ def touch(tx: Tx, token_id: str, now: datetime) -> None:
     tx.conn.execute(update(token).where(mine).values(last_used_at=now))
 
 
+def clients(read: Read, kind: str) -> list[str]:
+    """Return the provisioning clients for whom there ever was a token, sorted."""
+    mine = (token.c.tenant_id == read.tenant) & (token.c.kind == kind)
+    return sorted(read.conn.execute(select(token.c.client).where(mine).distinct()).scalars())
+
+
 def revoke(tx: Tx, token_id: str, now: datetime) -> bool:
     """Revoke a token; False when there is none, or it is revoked already."""
     mine = (

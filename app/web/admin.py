@@ -17,11 +17,12 @@ from app.kernel.errors import NotFound
 from app.store import audit, connections, console, destinations, people, platforms
 from app.store import guard as guarded
 from app.store.sessions import Session
-from app.web import admin_groups, admin_outbox, guard, here
+from app.web import admin_groups, admin_outbox, admin_provisioning, guard, here
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 blueprint.register_blueprint(admin_outbox.blueprint)
 blueprint.register_blueprint(admin_groups.blueprint)
+blueprint.register_blueprint(admin_provisioning.blueprint)
 
 _PAGE = 50
 _LONGEST_SEARCH = 100
@@ -29,6 +30,7 @@ _SECTIONS = {
     "/admin": "Overview",
     "/admin/people": "People",
     "/admin/groups": "Groups",
+    "/admin/provisioning": "Provisioning",
     "/admin/departures": "Departures",
     "/admin/platforms": "Platforms",
     "/admin/connections": "Sign-in",

@@ -218,6 +218,26 @@ def upgrade() -> None:
             "tenant_id", "group_id", "gives", "what", name=op.f("pk_group_grant")
         ),
     )
+    op.create_table(
+        "scim_trace",
+        sa.Column("tenant_id", STR, nullable=False),
+        sa.Column("subject", STR, nullable=False),
+        sa.Column("id", STR, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("client", STR, nullable=False),
+        sa.Column("method", STR, nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("refusal", STR, nullable=True),
+        sa.Column("sent", STR, nullable=True),
+        sa.Column("before", STR, nullable=True),
+        sa.Column("after", STR, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_scim_trace_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "subject", "id", name=op.f("pk_scim_trace")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_scim_trace_at", "scim_trace", ["tenant_id", "at"], unique=False)
     op.create_index(
         "ix_scim_resource_deleted",
         "scim_resource",

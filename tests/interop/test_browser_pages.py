@@ -221,6 +221,37 @@ def test_departures_are_shown_on_every_page_and_undone_with_one_click(
     go(administrator, f"{base}/admin/departures", "Departures")
 
 
+def test_what_provisioning_asked_for_is_shown_and_tried_out(demo: Demo, administrator: Desk):
+    page, base = administrator.page, demo.note["base_url"]
+    body = {"userName": "traced@campus.example", "displayName": "Traced"}
+    made = demo.scim("POST", "/Users", body).json()["id"]
+    assert demo.scim("POST", "/Users", body).status_code == 409
+    go(administrator, f"{base}/admin/provisioning", "Provisioning")
+    page.get_by_label("User name or group name").fill("traced@campus.example")
+    page.get_by_role("button", name="Look up").click()
+    page.get_by_text("What was sent").first.click()
+    assert page.get_by_text("Another User bears this userName.").count() == 1
+    inspect(page)
+    page.get_by_role("link", name="Try a request out").click()
+    page.get_by_label("Method").select_option("DELETE")
+    page.get_by_label("Path").fill(f"/Users/{made}")
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("heading", name="It would be done: 204").wait_for()
+    inspect(page)
+    assert demo.scim("GET", f"/Users/{made}").status_code == 200
+
+
+def test_a_group_gives_what_an_administrator_says(demo: Demo, administrator: Desk):
+    page, base = administrator.page, demo.note["base_url"]
+    assert demo.scim("POST", "/Groups", {"displayName": "The team"}).status_code == 201
+    go(administrator, f"{base}/admin/groups", "Groups")
+    card = page.get_by_role("region", name="The team")
+    card.get_by_label("Let it give").select_option(label="administrator")
+    card.get_by_role("button", name="Give to The team").click()
+    card.get_by_role("button", name="Take back administrator from The team").wait_for()
+    inspect(page)
+
+
 def test_pages_of_the_campus(demo: Demo, desks: Any):
     desk = desks()
     for path in ("/", "/idp/", "/lms/", "/lms/gradebook", "/lrs/", "/nothing"):
