@@ -10,25 +10,22 @@ from itertools import islice
 from typing import Any, Final
 
 from app.deps import Deps
-from app.flows import provision_groups, provision_people
+from app.flows import provision_groups, provision_people, provision_search
 from app.flows.provision_act import Act, Client, acting
 from app.flows.provision_trace import watched
-from app.flows.provision_view import Shown, base_url, documents, shown
+from app.flows.provision_view import Shown, shown
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
 from app.store import people, scim
-from app.store.db import Read
+from app.store.bounded import TooLong, within
 from app.store.scim import Stored
-from app.store.scim_filter import condition
-from app.store.scim_shape import shape_of
 from scim import patch as patching
 from scim import resource
 from scim.attributes import ResourceType, Schema
-from scim.errors import NotFound
+from scim.errors import NotFound, TooMany
 from scim.etag import check_if_match
-from scim.listing import list_text, parse_query
+from scim.listing import parse_query
 from scim.members import MAX_ID, MemberChanges
-from scim.nodes import Node
 from scim.represent import Projection
 from scim.schemas import COMMON, GROUP, USER, USER_URN
 from scim.text import fold, storable
@@ -128,40 +125,21 @@ def delete(
 def search(
     deps: Deps, client: Client, of: ResourceType | None, parameters: Mapping[str, Any]
 ) -> str:
-    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it, by id; of every type where none is said.
+    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it; of every type where none is said.
 
-    An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1).
+    An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1). Raises TooMany where it
+    takes longer than the settings allow.
     """
     query = parse_query(parameters, of or _EVERY, page_size=PAGE_SIZE)
-    page, root = query.page, base_url(deps)
-    total, shown_ones = 0, list[str]()
-    with client.reading(deps) as read:
-        for each in (of,) if of else (USER, GROUP):
-            offset, count = max(page.offset - total, 0), page.count - len(shown_ones)
-            found, there_are = _found(read, client, each, query.filter, root, offset, count)
-            shown_ones += documents(deps, read, each, found, query.projection)
-            total += there_are
-    return list_text(shown_ones, total, page)
-
-
-def _found(
-    read: Read, client: Client, of: ResourceType, node: Node | None, root: str, offset: int, count: int
-) -> tuple[list[Stored], int]:  # fmt: skip
-    """The resources of a page, and how many there are on all pages."""
-    if node is None and not offset:
-        found = scim.first_page(read, client.name, of, None, root, count) if count else []
-        return found, scim.counted(read, of)
-    if node is None:
-        return scim.page(read, client.name, of, None, offset, count)
-    shape = None if offset or not count else shape_of(node)
-    if shape is None:
-        wanted = condition(node, read, of, client.name, root)
-        return scim.page(read, client.name, of, wanted, offset, count)
-    found = scim.first_page(read, client.name, of, shape, root, count)
-    if len(found) < count:
-        return found, len(found)
-    _, total = scim.page(read, client.name, of, condition(node, read, of, client.name, root), 0, 0)
-    return found, total
+    seconds = deps.settings.scim_query_seconds
+    try:
+        with client.reading(deps) as read, within(read, seconds):
+            return provision_search.answer(deps, client, read, of, query)
+    except TooLong:
+        raise TooMany(
+            f"This query takes longer than {seconds} seconds. Ask for less with a filter that says "
+            "what is wanted exactly (eq, sw), or go through all pages by cursor."
+        ) from None
 
 
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:

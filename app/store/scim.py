@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Text,
     bindparam,
     cast,
@@ -27,11 +26,9 @@ from sqlalchemy import (
     update,
 )
 
-from app.store import scim_shape
 from app.store.db import Read, Tx
 from app.store.prepared import Prepared
-from app.store.scim_shape import Shape
-from app.store.sql import among, count_up, upsert
+from app.store.sql import count_up, upsert
 from app.store.tables.people import membership
 from app.store.tables.scim import HEAD, external_id, resource, tally, value
 from app.store.types import JsonText
@@ -80,31 +77,13 @@ _EXTERNAL = (
 _GROUPED = exists(literal(1)).where(
     membership.c.tenant_id == resource.c.tenant_id, membership.c.person_id == resource.c.id
 )
-_RESOURCES = select(
+RESOURCES = select(
     resource.c.id, cast(resource.c.body, Text).label("kept"), resource.c.version, resource.c.created_at, resource.c.updated_at,
     resource.c.client, _EXTERNAL.label("external_id"), _GROUPED.label("grouped"),
 ).where(resource.c.tenant_id == bindparam("tenant"), resource.c.type == bindparam("type"))  # fmt: skip
-_BY_ID = _RESOURCES.where(resource.c.id == bindparam("id"))
+_BY_ID = RESOURCES.where(resource.c.id == bindparam("id"))
 _ONE = Prepared(_BY_ID.where(resource.c.deleted_at.is_(None)))
 _DELETED = Prepared(_BY_ID.where(resource.c.deleted_at.is_not(None)))
-_PAGE = (
-    _RESOURCES.where(resource.c.deleted_at.is_(None))
-    .order_by(resource.c.id)
-    .limit(bindparam("count"))
-    .offset(bindparam("offset"))
-)
-_FIRST = Prepared(_PAGE)
-_IDS = (
-    select(resource.c.id)
-    .where(
-        resource.c.tenant_id == bindparam("tenant"),
-        resource.c.type == bindparam("type"),
-        resource.c.deleted_at.is_(None),
-    )
-    .order_by(resource.c.id)
-    .limit(bindparam("count"))
-    .offset(bindparam("offset"))
-)
 _BEARING = Prepared(
     select(resource.c.id, resource.c.deleted_at)
     .join(
@@ -190,40 +169,6 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
     return (
         max(gone, key=lambda row: row.deleted_at).id if gone and len(gone) == len(found) else None
     )
-
-
-def first_page(
-    read: Read, client: str, of: ResourceType, shape: Shape | None, base_url: str, count: int
-) -> list[Stored]:
-    """Return the first resources by id: those that match a filter of some shape, or of all."""
-    asked = {"count": count, "offset": 0} | _of(read, client, of)
-    if shape is None:
-        rows = _FIRST.all(read.conn, asked)
-    else:
-        rows = scim_shape.rows(read, shape, of, client, base_url, _PAGE.where, asked)
-    return [_stored(row) for row in rows]
-
-
-def page(
-    read: Read, client: str, of: ResourceType, condition: ColumnElement[bool] | None, offset: int, count: int
-) -> tuple[list[Stored], int]:  # fmt: skip
-    """Return the live resources of one page, by id, and how many there are on all pages."""
-    found: list[Stored] = []
-    if count:
-        conditions = () if condition is None else (condition,)
-        asked = {"count": count, "offset": offset} | _of(read, client, of)
-        statement = _PAGE.where(*conditions)
-        if offset:
-            # Skipping is cheap over ids alone, and dear over rows with all that is joined to them.
-            ids = read.conn.execute(_IDS.where(*conditions), asked).scalars().all()
-            asked["offset"] = 0
-            statement = _PAGE.where(among(read.conn, resource.c.id, ids))
-        found = [_stored(row) for row in read.conn.execute(statement, asked)]
-    if condition is None:
-        return found, counted(read, of)
-    if len(found) < count and (found or not offset):
-        return found, offset + len(found)
-    return found, _count(read, of, condition)
 
 
 def counted(read: Read, of: ResourceType) -> int:
@@ -316,33 +261,21 @@ def _next(before: Stored, kept: str, body: Mapping[str, Any], now: datetime) -> 
 def _one(
     read: Read, statement: Prepared, client: str, of: ResourceType, resource_id: str
 ) -> Stored | None:
-    row = statement.first(read.conn, {"id": resource_id} | _of(read, client, of))
-    return None if row is None else _stored(row)
+    row = statement.first(read.conn, {"id": resource_id} | asked(read, client, of))
+    return None if row is None else stored(row)
 
 
-def _of(read: Read, client: str, of: ResourceType) -> dict[str, Any]:
+def asked(read: Read, client: str, of: ResourceType) -> dict[str, Any]:
+    """What `RESOURCES` asks by."""
     return {"tenant": read.tenant, "client": client, "type": of.name}
 
 
-def _stored(row: Any) -> Stored:
+def stored(row: Any) -> Stored:
+    """Read one of its rows."""
     return Stored(
         row.id, row.kept, row.external_id, row.version, row.created_at, row.updated_at, row.client,
         bool(row.grouped),
     )  # fmt: skip
-
-
-def _count(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
-    statement = (
-        select(func.count())
-        .select_from(resource)
-        .where(
-            resource.c.tenant_id == read.tenant,
-            resource.c.type == of.name,
-            resource.c.deleted_at.is_(None),
-            condition,
-        )
-    )
-    return read.conn.execute(statement).scalar_one()
 
 
 def _count_up(tx: Tx, of: ResourceType, owner: str, *, live: int, active: int) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Select,
     Text,
     and_,
     case,
@@ -46,14 +47,38 @@ from scim.values import Row
 _V, _W = value.alias("v"), value.alias("w")
 _X, _M, _LIVE = external_id.alias("x"), membership.alias("m"), resource.alias("live")
 
+_ELSEWHERE = {"id", "externalId", "meta", "schemas", "members", "groups"}
+"""What has no rows there."""
 
-def condition(node: Node, read: Read, of: ResourceType, client: str, base_url: str) -> Condition:
+
+def condition(
+    node: Node, read: Read, of: ResourceType, client: str, base_url: str, *, indexed: bool = True
+) -> Condition:
     """The condition under which a row of `scim_resource` matches the filter.
 
-    externalIds are those of the `client`; `base_url` is the SCIM root's. Raises InvalidFilter for
-    what is no string in the database (`meta.created co "2026"`).
+    externalIds are those of the `client`; `base_url` is the SCIM root's. Not `indexed`, it is asked of
+    one resource after the other: for whoever walks through them until enough match. Raises InvalidFilter
+    for what is no string in the database (`meta.created co "2026"`).
     """
-    return built(node, Asked(read.tenant, read.conn.dialect.name, of, client, base_url))
+    asked = Asked(read.tenant, read.conn.dialect.name, of, client, base_url)
+    return _holds(node, _Whole(asked, indexed))
+
+
+def owners(node: Node, read: Read, of: ResourceType) -> Select[str] | None:
+    """The ids of what matches, where one look at the index of values finds them: some several times."""
+    if not isinstance(node, Present | Compare | ValuePath) or (
+        isinstance(node, Compare) and node.op == "ne"
+    ):
+        return None
+    path = node.path
+    if path.urn is None and path.attribute.name in _ELSEWHERE:
+        return None
+    if isinstance(node, ValuePath):
+        found = _entry_rows(path, node.node)
+    else:
+        found = [row(_V, path, node if isinstance(node, Compare) else None)]
+    mine = _V.c.tenant_id == read.tenant, _V.c.type == of.name
+    return select(_V.c.resource_id).where(*mine, *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +151,7 @@ class _Whole:
                 return self._schemas(lambda row: compare is None or matches_rows(compare, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: link.some(path, compare))
-        mine = _V.c.type == self.asked.of.name
-        return self._with(_V, _V.c.resource_id, mine, row(_V, path, compare))
+        return self._with(_V, _V.c.resource_id, *self.typed, row(_V, path, compare))
 
     def entry(self, path: AttrPath, inner: Node) -> Condition:
         match path.attribute.name if path.urn is None else "":
@@ -137,16 +161,12 @@ class _Whole:
                 return self._schemas(lambda row: matches_rows(inner, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: _holds(inner, link))
-        terms = _terms(inner)
-        lead = min((t for t in terms if _leads(t)), key=_breadth, default=None)
-        entry = _Entry(_V)
-        if isinstance(lead, Compare):
-            found = row(_V, lead.path, lead)
-            rest = [_holds(term, entry) for term in terms if term is not lead]
-        else:
-            found, rest = row(_V, path, None), [_holds(inner, entry)]
-        mine = _V.c.type == self.asked.of.name
-        return self._with(_V, _V.c.resource_id, mine, found, *rest)
+        return self._with(_V, _V.c.resource_id, *self.typed, *_entry_rows(path, inner))
+
+    @property
+    def typed(self) -> tuple[Condition, ...]:
+        """What leads to the index; with one resource's id it would lead SQLite astray, to all of its type."""
+        return (_V.c.type == self.asked.of.name,) if self.indexed else ()
 
     def _with(
         self, rows: FromClause, owner: ColumnElement[str], *conditions: Condition
@@ -267,6 +287,16 @@ class _Link:
             )
             .scalar_subquery()
         )
+
+
+def _entry_rows(path: AttrPath, inner: Node) -> list[Condition]:
+    """What a row must be for its entry to be as the brackets say: first the term to look up by."""
+    terms, entry = _terms(inner), _Entry(_V)
+    lead = min((t for t in terms if _leads(t)), key=_breadth, default=None)
+    if not isinstance(lead, Compare):
+        return [row(_V, path, None), _holds(inner, entry)]
+    rest = [_holds(term, entry) for term in terms if term is not lead]
+    return [row(_V, lead.path, lead), *rest]
 
 
 def _terms(node: Node) -> list[Node]:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.flows import provision, provision_bulk, throttle
+from app.flows import provision, provision_bulk, provision_cursor, throttle
 from app.flows.provision_act import ITSELF, Client
 from app.flows.provision_view import Shown, base_url
 from app.kernel.errors import Unauthenticated
@@ -36,9 +36,11 @@ LARGEST_BODY: Final = 8 * 1024 * 1024
 _TYPES: Final = {"Users": USER, "Groups": GROUP}
 _FEATURES: Final = Features(
     filter_max_results=provision.PAGE_SIZE,
+    sort=True,
     etag=True,
     bulk_max_operations=bulk.MAX_OPERATIONS,
     bulk_max_payload=LARGEST_BODY,
+    cursor_timeout=int(provision_cursor.LIFE.total_seconds()),
 )
 _BULK_PRICE: Final = 20
 """So many operations of a bulk count as one request: not free, and a first load may go at full speed."""

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from app.flows import provision
 from app.flows.provision_act import Client
 from app.flows.provision_view import base_url
-from app.store import scim
+from app.store import scim_list
 from app.store.scim_filter import condition
 from app.store.scim_shape import shape_of
 from scim.errors import InvalidFilter
@@ -87,10 +87,10 @@ def every(deps, client, of):
 def asked_in_sql(deps, client, of, node):
     with deps.db.read(client.tenant) as read:
         wanted = condition(node, read, of, client.name, base_url(deps))
-        found, total = scim.page(read, client.name, of, wanted, 0, 200)
-        assert scim.page(read, client.name, of, wanted, 0, 0)[1] == total == len(found)
+        found, total = scim_list.page(read, client.name, of, wanted, 0, 200)
+        assert scim_list.page(read, client.name, of, wanted, 0, 0)[1] == total == len(found)
         if shape := shape_of(node):
-            assert scim.first_page(read, client.name, of, shape, base_url(deps), 200) == found
+            assert scim_list.first_page(read, client.name, of, shape, base_url(deps), 200) == found
     return [one.id for one in found]
 
 
@@ -243,7 +243,7 @@ def test_what_a_client_looks_up_by_is_found_by_index(deps, crowd, text, index):
 
 def explained(read, wanted, verb):
     conn = read.conn
-    statement = scim._PAGE.where(wanted)
+    statement = scim_list._PAGE.where(wanted)
     compiled = statement.compile(dialect=conn.dialect, compile_kwargs={"render_postcompile": True})
     given_ = {"tenant": read.tenant, "client": "default", "type": "User", "count": 9, "offset": 0}
     values = {**compiled.params, **given_}

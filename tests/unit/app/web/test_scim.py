@@ -91,7 +91,7 @@ def test_what_is_described_is_true(idp, deps):
     config = idp.get("/ServiceProviderConfig")
     supported = {name: said["supported"] for name, said in config.items() if isinstance(said, dict) and "supported" in said}  # fmt: skip
     assert supported == {
-        "patch": True, "etag": True, "filter": True, "bulk": True, "sort": False, "changePassword": False,
+        "patch": True, "etag": True, "filter": True, "bulk": True, "sort": True, "changePassword": False,
     }  # fmt: skip
     for number in range(3):
         idp.user(f"u{number}")
