@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.deps import Deps
-from app.store import audit, guard, leases, once, retention, tenants
+from app.store import audit, guard, leases, once, retention, tenants, tokens
 from app.store.retention import Over
 
 _DEPARTURES = timedelta(days=90)
@@ -17,7 +17,7 @@ _GIVEN_UP = timedelta(days=365)
 """So long an administrator can see and replay what was given up."""
 
 _STEP = 300
-"""Deliveries dropped in one transaction: others wait at the write gate meanwhile."""
+"""Rows dropped in one transaction: others wait at the write gate meanwhile."""
 
 _STEPS = 5
 """Of a sweep, for each way in which they end: the worker does nothing else meanwhile."""
@@ -27,7 +27,7 @@ _CHECKPOINT_EVERY = timedelta(hours=1)
 
 
 def forget(deps: Deps) -> bool:
-    """Drop claims that have expired, departures of long ago, and deliveries that are over.
+    """Drop claims and given tokens that have expired, departures of long ago, and deliveries that are over.
 
     A bounded number at once; tells whether some may be left.
     """
@@ -38,7 +38,7 @@ def forget(deps: Deps) -> bool:
     kept = now - timedelta(days=deps.settings.delivered_days)
     ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
     left = [_drop(deps, how, before) for how, before in ends.items()]
-    return any(left)
+    return any([_drop_expired(deps, now), *left])
 
 
 def checkpoints(deps: Deps) -> int:
@@ -62,6 +62,15 @@ def checkpoints(deps: Deps) -> int:
             log.info("audit checkpoint", tenant=tenant.slug, entries=end.n, mac=end.mac)
             written += 1
     return written
+
+
+def _drop_expired(deps: Deps, now: datetime) -> bool:
+    with deps.db.system() as system:
+        found = tokens.expired(system, now, _STEP * _STEPS)
+    for start in range(0, len(found), _STEP):
+        with deps.db.system(write=True) as system:
+            tokens.drop(system, found[start : start + _STEP])
+    return len(found) == _STEP * _STEPS
 
 
 def _drop(deps: Deps, how: Over, before: datetime) -> bool:

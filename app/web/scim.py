@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from app.flows import provision, throttle
 from app.flows.provision_act import Client
 from app.flows.provision_view import Shown, base_url
+from app.kernel.errors import Refused
 from app.store.tokens import Token
 from app.web import guard, here
 from scim import discovery, resource
@@ -156,7 +157,7 @@ def _writing() -> Client:
     token = guard.bearer("scim")
     _spend(token)
     if token.scope != "write":
-        raise Forbidden("This token may read only.")
+        raise Refused("This token may read only.", code="insufficient_scope")
     return Client(token.tenant.id, token.client)
 
 
