@@ -17,10 +17,11 @@ from app.kernel.errors import NotFound
 from app.store import audit, connections, console, destinations, people, platforms
 from app.store import guard as guarded
 from app.store.sessions import Session
-from app.web import admin_outbox, guard, here
+from app.web import admin_outbox, admin_tokens, guard, here
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 blueprint.register_blueprint(admin_outbox.blueprint)
+blueprint.register_blueprint(admin_tokens.blueprint)
 
 _PAGE = 50
 _LONGEST_SEARCH = 100
@@ -30,6 +31,7 @@ _SECTIONS = {
     "/admin/departures": "Departures",
     "/admin/platforms": "Platforms",
     "/admin/connections": "Sign-in",
+    "/admin/tokens": "Tokens",
     "/admin/outbox": "Deliveries",
     "/admin/destinations": "Record stores",
     "/admin/log": "Audit log",
