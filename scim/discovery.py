@@ -55,7 +55,14 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
                 "description": "A token that an administrator of the organization issued.",
                 "specUri": "https://www.rfc-editor.org/info/rfc6750",
                 "primary": True,
-            }
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth 2.0 client credentials",
+                "description": "A token for an hour, given to a client that an administrator made.",
+                "specUri": "https://www.rfc-editor.org/info/rfc6749",
+                "primary": False,
+            },
         ],
         "meta": {
             "resourceType": "ServiceProviderConfig",

@@ -8,7 +8,7 @@ import structlog
 
 from app.deps import Deps
 from app.flows import provision_purge
-from app.store import audit, guard, leases, once, retention, scim_trace, tenants
+from app.store import audit, guard, leases, once, retention, scim_trace, tenants, tokens
 from app.store.retention import Over
 
 _DEPARTURES = timedelta(days=90)
@@ -18,7 +18,7 @@ _GIVEN_UP = timedelta(days=365)
 """So long an administrator can see and replay what was given up."""
 
 _STEP = 300
-"""Deliveries dropped in one transaction: others wait at the write gate meanwhile."""
+"""Rows dropped in one transaction: others wait at the write gate meanwhile."""
 
 _STEPS = 5
 """Of a sweep, for each way in which they end: the worker does nothing else meanwhile."""
@@ -28,7 +28,7 @@ _CHECKPOINT_EVERY = timedelta(hours=1)
 
 
 def forget(deps: Deps) -> bool:
-    """Drop claims that have expired, departures of long ago, deliveries that are over, and the deleted.
+    """Drop what has expired, departures of long ago, deliveries that are over, traces, and the deleted.
 
     A bounded number at once; tells whether some may be left.
     """
@@ -39,7 +39,7 @@ def forget(deps: Deps) -> bool:
     kept = now - timedelta(days=deps.settings.delivered_days)
     ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
     left = [_drop(deps, how, before) for how, before in ends.items()]
-    return any([*left, provision_purge.purge(deps), _drop_traces(deps)])
+    return any([*left, _drop_expired(deps, now), provision_purge.purge(deps), _drop_traces(deps)])
 
 
 def checkpoints(deps: Deps) -> int:
@@ -79,6 +79,15 @@ def _drop_traces(deps: Deps) -> bool:
                 break
         left = left or over
     return left
+
+
+def _drop_expired(deps: Deps, now: datetime) -> bool:
+    with deps.db.system() as system:
+        found = tokens.expired(system, now, _STEP * _STEPS)
+    for start in range(0, len(found), _STEP):
+        with deps.db.system(write=True) as system:
+            tokens.drop(system, found[start : start + _STEP])
+    return len(found) == _STEP * _STEPS
 
 
 def _drop(deps: Deps, how: Over, before: datetime) -> bool:

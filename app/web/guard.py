@@ -24,6 +24,7 @@ from keys.errors import SealBroken
 
 _SIGN_IN_FIRST = "Sign in first."
 _OPEN_AGAIN = "This activity is no longer open here. Open it again from your course."
+_INVALID = "invalid_token"
 _LAUNCH_TOKEN = "launch token"  # noqa: S105 - the name of a purpose
 _LAUNCH_TOKEN_LIFE = timedelta(hours=1)
 
@@ -42,13 +43,13 @@ def reading(kind: str) -> Iterator[tuple[Token, Read]]:
         raise Unauthenticated("Send a bearer token in the Authorization header.")
     presented = credential.parse(f"ost_{kind}_", text.strip())
     if presented is None:
-        raise Unauthenticated("The token is not one of ours.")
+        raise Unauthenticated("The token is not one of ours.", code=_INVALID)
     deps = here.deps()
     now = deps.clock()
     with deps.db.read(presented.tenant) as read:
         token = tokens.standing(read, presented, kind, now)
         if token is None:
-            raise Unauthenticated("The token is unknown, expired or revoked.")
+            raise Unauthenticated("The token is unknown, expired or revoked.", code=_INVALID)
         here.note(tenant=token.tenant.id, token=token.id)
         yield token, read
     if token.stale:
@@ -63,7 +64,7 @@ def token_of_person() -> tuple[Person, Tenant]:
     with here.deps().db.read(token.tenant.id) as read:
         someone = people.get(read, token.person_id) if token.person_id else None
     if someone is None or not someone.may_enter:
-        raise Unauthenticated("The token is unknown, expired or revoked.")
+        raise Unauthenticated("The token is unknown, expired or revoked.", code=_INVALID)
     here.note(person=someone.id)
     return someone, token.tenant
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.flows import provision, provision_bulk, provision_cursor, throttle
 from app.flows.provision_act import ITSELF, Client
 from app.flows.provision_view import Shown, base_url
-from app.kernel.errors import Unauthenticated
+from app.kernel.errors import Refused, Unauthenticated
 from app.kernel.tenant import TenantId
 from app.web import guard, here
 from scim import bulk, discovery, resource
@@ -181,7 +181,7 @@ def _writing() -> Client:
     token = guard.bearer("scim")
     _spend(token.tenant.id)
     if token.scope != "write":
-        raise Forbidden("This token may read only.")
+        raise Refused("This token may read only.", code="insufficient_scope")
     return Client(token.tenant.id, token.client)
 
 

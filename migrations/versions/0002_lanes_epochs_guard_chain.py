@@ -203,49 +203,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("finished_at IS NOT NULL"),
         postgresql_where=sa.text("finished_at IS NOT NULL"),
     )
-    op.create_table(
-        "group_grant",
-        sa.Column("tenant_id", STR, nullable=False),
-        sa.Column("group_id", STR, nullable=False),
-        sa.Column("gives", STR, nullable=False),
-        sa.Column("what", STR, nullable=False),
-        sa.Column("granted_by", STR, nullable=False),
-        sa.Column("granted_at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.id"], name=op.f("fk_group_grant_tenant_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint(
-            "tenant_id", "group_id", "gives", "what", name=op.f("pk_group_grant")
-        ),
-    )
-    op.create_table(
-        "scim_trace",
-        sa.Column("tenant_id", STR, nullable=False),
-        sa.Column("subject", STR, nullable=False),
-        sa.Column("id", STR, nullable=False),
-        sa.Column("at", TIME, nullable=False),
-        sa.Column("client", STR, nullable=False),
-        sa.Column("method", STR, nullable=False),
-        sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("refusal", STR, nullable=True),
-        sa.Column("sent", STR, nullable=True),
-        sa.Column("before", STR, nullable=True),
-        sa.Column("after", STR, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.id"], name=op.f("fk_scim_trace_tenant_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "subject", "id", name=op.f("pk_scim_trace")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_scim_trace_at", "scim_trace", ["tenant_id", "at"], unique=False)
-    op.create_index(
-        "ix_scim_resource_deleted",
-        "scim_resource",
-        ["deleted_at"],
-        unique=False,
-        sqlite_where=sa.text("deleted_at IS NOT NULL"),
-        postgresql_where=sa.text("deleted_at IS NOT NULL"),
-    )
     op.add_column("destination", sa.Column("failing_since", TIME, nullable=True))
     op.add_column(
         "destination", sa.Column("refusals", sa.Integer(), server_default="0", nullable=False)

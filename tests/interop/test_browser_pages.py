@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.demo import Demo, eventually
-from tests.interop.browser import Desk, frame_of, inspect
+from tests.interop.browser import Desk, frame_of, inspect, tab_to
 from tests.interop.person import answer, open_in_course, push, question, sign_in
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -170,7 +170,8 @@ def test_pages_inside_the_course(demo: Demo, desks: Any):
 def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     learner, page, base = desks().page, administrator.page, demo.note["base_url"]
     for name in (
-        "Overview", "People", "Departures", "Platforms", "Sign-in", "Deliveries", "Record stores", "Audit log",
+        "Overview", "People", "Departures", "Platforms", "Sign-in", "Tokens", "Deliveries", "Record stores",
+        "Audit log",
     ):  # fmt: skip
         page.get_by_role("navigation", name="Sections").get_by_role("link", name=name).click()
         assert page.get_by_role("heading", level=1).inner_text() == name
@@ -200,6 +201,35 @@ def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     inspect(page)
     learner.reload()
     go(administrator, f"{base}/admin/people?q=nobody+has+this+name", "People")
+
+
+def test_credentials_are_made_and_revoked_by_keyboard(demo: Demo, administrator: Desk):
+    page = administrator.page
+    go(administrator, demo.note["base_url"] + "/admin/tokens", "Tokens")
+    tab_to(page, page.locator("summary").get_by_text("Issue a token"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator("#token-name"))
+    page.keyboard.type("By keyboard")
+    inspect(page)
+    tab_to(page, page.get_by_role("button", name="Issue", exact=True))
+    page.keyboard.press("Enter")
+    shown = page.get_by_role("status", name="The new token")
+    assert shown.locator("code").first.inner_text().startswith("ost_scim_")
+    inspect(page)
+    page.get_by_label("Revoke By keyboard").press("Enter")
+    inspect(page)
+    page.get_by_role("button", name="Revoke for good").press("Enter")
+    page.get_by_role("row").filter(has_text="By keyboard").get_by_text("revoked").wait_for()
+    assert not shown.count()
+
+    page.locator("summary").get_by_text("Add a client").press("Enter")
+    page.locator("#client-name").fill("A client")
+    page.get_by_role("button", name="Add", exact=True).press("Enter")
+    page.get_by_role("heading", name="Copy the secret").wait_for()
+    inspect(page)
+    page.get_by_role("button", name="Switch off").press("Enter")
+    page.get_by_role("button", name="Switch on").wait_for()
+    inspect(page)
 
 
 def test_departures_are_shown_on_every_page_and_undone_with_one_click(

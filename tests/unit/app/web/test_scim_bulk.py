@@ -100,7 +100,7 @@ def test_what_is_no_bulk_request_is_refused(idp, body, scim_type):
 
 
 def test_who_may_only_read_sends_none(site, deps, tenant, idp):
-    reader = Idp(site, tenancy.issue_token(deps, tenant.slug, "scim", read_only=True)[1])
+    reader = Idp(site, tenancy.issue_token(deps, tenant.slug, "scim", scope="read")[1])
     refused(reader.send("POST", "/Bulk", request_of(user("a"))), 403)
     assert idp.get("/Users")["totalResults"] == 0
 
