@@ -9,13 +9,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from app.deps import Deps
 from app.flows import deliver, forward, guard, upkeep
+from app.kernel.delivery import Outcome
 from app.kernel.errors import OstiaryError
 from app.store.destinations import Stream
 from app.store.dispatch import Claimed, Sent
@@ -184,6 +185,11 @@ class Worker:
                 return
             except Exception as error:  # noqa: BLE001 - see above
                 self._log.error("not recorded", delivery=done[0].claimed.id, exc_info=error)
+                plain = Outcome("later", "What came of a try could not be recorded; see the log.")
+                if done[0].outcome != plain:
+                    # So that it keeps to the schedule of tries, and shows a reason.
+                    done = [replace(done[0], outcome=plain), *done[1:]]
+                    continue
             done = done[1:]
 
     def _forward(self, pool: ThreadPoolExecutor) -> bool:

@@ -63,7 +63,8 @@ def send(deps: Deps, claimed: Claimed) -> Sent:
     except Unavailable as error:
         outcome = Outcome("held", error.message)  # our own database is away or busy
     except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the outbox, nor vanish
-        outcome = Outcome("later", f"A fault of the gateway: {type(error).__name__}: {error}"[:500])
+        told = f"A fault of the gateway: {type(error).__name__}: {error}"[:500]
+        outcome = Outcome("later", "".join(c if c.isprintable() else "?" for c in told))
     return Sent(claimed, outcome, began, int((time.monotonic() - started) * 1000))
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from app.deps import Deps
 from app.flows import statements
-from app.kernel.delivery import BRAKE, Outcome, pause
+from app.kernel.delivery import BRAKE, TRIES, Outcome, pause
 from app.kernel.errors import OstiaryError
 from app.store import destinations
 from app.store import statements as stored
@@ -19,6 +19,7 @@ from app.store.statements import Stored
 LEASE = timedelta(seconds=90)
 """Longer than a request may take; renewed before each further one."""
 
+_BRAKED_SECONDS = 60.0
 _BATCH = 100
 _BATCH_BYTES = 1024 * 1024
 
@@ -71,16 +72,23 @@ def _forward(deps: Deps, stream: Stream) -> int:
 
 
 def _refused(deps: Deps, stream: Stream, found: list[Stored], outcome: Outcome) -> int:
-    """Set the first of those found aside, but if everything is refused: then it is the store that fails."""
-    if stream.refusals + 1 >= BRAKE and len(found) > 1:
-        # Else a few bad ones in a row would hold up good ones for ever.
+    """Set the first of those found aside, but if everything is refused: then it is the store that fails.
+
+    Whether it is, the newest statement of all and one by chance must show: else a few bad ones in a row
+    would hold up good ones. And after as many tries as a delivery has the first is set aside even so.
+    """
+    if stream.refusals + 1 < BRAKE or stream.attempts + 1 >= TRIES:
+        return _record(deps, stream, found[:1], outcome)
+    with deps.db.system() as system:
+        newest = stored.newest(system, stream.tenant, stream.txid, stream.seq)
+    for one in {each.id: each for each in (newest, secrets.choice(found)) if each}.values():
+        if one.id == found[0].id:
+            continue
         if not _keep(deps, stream):
             return 0
-        if statements.send(deps, stream, found[-1:]).kind == "delivered":
-            stream = replace(stream, refusals=0)
-    if stream.refusals + 1 >= BRAKE:
-        outcome = outcome.braked()
-    return _record(deps, stream, found[:1], outcome)
+        if statements.send(deps, stream, [one]).kind == "delivered":
+            return _record(deps, replace(stream, refusals=0), found[:1], outcome)
+    return _record(deps, stream, found[:1], replace(outcome.braked(), retry_after=_BRAKED_SECONDS))
 
 
 def _bounded(found: list[Stored]) -> list[Stored]:

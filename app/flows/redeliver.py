@@ -53,10 +53,12 @@ def switch(deps: Deps, acting: Acting, destination_id: str, *, enabled: bool) ->
     """Switch a record store on or off; what waits for it goes on waiting. Raises NotFound."""
     with acting as (tx, by):
         now = deps.clock()
+        if enabled:
+            # Lane, deliveries, store: in the order in which the worker takes them.
+            lanes.try_now(tx, RECORD_STORE + destination_id, now)
+            outbox.take_back(tx, RECORD_STORE + destination_id)
         if not destinations.enable(tx, destination_id, now, enabled=enabled):
             raise NotFound("There is no such record store.")
-        if enabled:
-            lanes.try_now(tx, RECORD_STORE + destination_id, now)
         action = "destination.enabled" if enabled else "destination.disabled"
         audit.record(tx, deps.ids.new(), now, by, action, destination_id)
 

@@ -60,14 +60,14 @@ class Sent:
 
 _ENDS = MappingProxyType({"delivered": "delivered", "superseded": "superseded", "refused": "dead"})
 _LOG = insert(delivery_attempt)
-_TAKE = (
+_HEADS = (
     select(delivery, event.c.type, event.c.subject, event.c.payload)
     .join(event, event.c.id == delivery.c.event_id)
     .where(OF_LANE, lanes.due_head())
-    .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )
-_TAKE_UNLOCKED = _TAKE.with_for_update(skip_locked=True, of=delivery)
+_TAKE = _HEADS.order_by(delivery.c.next_at, delivery.c.seq)
+_TAKE_NEWEST = _HEADS.order_by(delivery.c.seq.desc())
 _ONE = and_(delivery.c.tenant_id == bindparam("of_tenant"), delivery.c.id == bindparam("of_id"))
 _LEASE = (
     update(delivery)
@@ -180,7 +180,9 @@ def _may_be_free(system: System, claimed: Claimed) -> bool:
 
 
 def _take(system: System, of: Lane, now: datetime, lease: str, most: int) -> list[Claimed]:
-    statement = _TAKE if system.conn.dialect.name == "sqlite" else _TAKE_UNLOCKED
+    statement = _TAKE_NEWEST if of.braked else _TAKE
+    if system.conn.dialect.name != "sqlite":
+        statement = statement.with_for_update(skip_locked=True, of=delivery)
     rows = system.conn.execute(statement, {
         "of_tenant": of.tenant, "of_destination": of.destination, "now": now, "most": most,
     })  # fmt: skip

@@ -10,6 +10,7 @@ the others are told so after their time, and go on as soon as it does.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -64,7 +65,11 @@ class _Doorkeeper:
     def __init__(self, path: str) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._turnstile = os.open(path + ".turnstile", flags, 0o600)
-        self._gate = os.open(path + ".gate", flags, 0o600)
+        try:
+            self._gate = os.open(path + ".gate", flags, 0o600)
+        except OSError:
+            os.close(self._turnstile)
+            raise
         self._mutex = threading.Lock()
         self._asked: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -94,6 +99,11 @@ class _Doorkeeper:
     def release(self) -> None:
         fcntl.flock(self._gate, fcntl.LOCK_UN)
 
+    def close(self) -> None:
+        """Let go of the files alone; a parent that shares them keeps its locks."""
+        os.close(self._turnstile)
+        os.close(self._gate)
+
     def _at_once(self) -> bool:
         if not _locked(self._turnstile):
             return False
@@ -109,8 +119,13 @@ class _Doorkeeper:
 
     def _send(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._wait, name="writer gate", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._wait, name="writer gate", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no room for one
+                fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+                raise OSError(errno.EAGAIN, str(error)) from error
+            self._thread = thread
         self._outside = True
         self._asked.put(None)
 
@@ -152,13 +167,16 @@ class WriterGate:
     def __init__(self, path: str, wait_seconds: float = 15.0) -> None:
         self._path = path
         self._wait = wait_seconds
+        self._doorkeeper: _Doorkeeper | None = None
         self.begin_anew()
         _GATES.add(self)
 
     def begin_anew(self) -> None:
-        """Forget a parent's locks: an inherited descriptor shares them, which would let both in."""
+        """Forget a parent's locks: an inherited descriptor shares them, and would hold them after its end."""
+        if self._doorkeeper is not None:
+            self._doorkeeper.close()
         self._queue = _Queue()
-        self._doorkeeper: _Doorkeeper | None = None
+        self._doorkeeper = None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -171,7 +189,8 @@ class WriterGate:
             try:
                 yield
             finally:
-                door.release()
+                if door is self._doorkeeper:  # else this is a child, and the gate is its parent's
+                    door.release()
         finally:
             self._queue.release()
 

@@ -32,17 +32,24 @@ _REAL_OUTAGE = 2
 _EARLY_TRIES = 3
 """So many tries of one that may be at fault itself are let go early; the others keep to the schedule."""
 
+_BRAKED_PAUSE = timedelta(minutes=1)
+"""The longest where everything is refused: one that would be taken waits no longer than this."""
+
 BREATH = timedelta(seconds=1)
 _NOW = bindparam("now", type_=Time)
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A lane with something due in it. While it fails a probe alone may go."""
+    """A lane with something due in it. While it fails a probe alone may go.
+
+    `braked`: everything was refused there; the probe is the newest then, since the others were refused
+    """
 
     tenant: TenantId
     destination: str
     failing: bool
+    braked: bool = False
 
 
 def due_head() -> Any:
@@ -100,7 +107,7 @@ _OPEN = and_(
 )  # fmt: skip
 _ANY = select(lane.c.destination).where(_OPEN, _head.is_not(None)).limit(1)
 _DUE = (
-    select(lane.c.tenant_id, lane.c.destination, lane.c.failures)
+    select(lane.c.tenant_id, lane.c.destination, lane.c.failures, lane.c.refusals)
     .where(_OPEN, _head.is_not(None))
     # Those that work before those that may not, and then who has waited longest.
     .order_by(lane.c.failures > 0, _head, lane.c.tenant_id, lane.c.destination)
@@ -138,7 +145,10 @@ def due(
     """Return open lanes with something due, but those `full`; failing ones only where `probing`."""
     given = {"now": now, "most": most, "full": sorted(full), "probing": probing}
     rows = system.conn.execute(_DUE, given)
-    return [Lane(TenantId(row.tenant_id), row.destination, row.failures > 0) for row in rows]
+    return [
+        Lane(TenantId(row.tenant_id), row.destination, row.failures > 0, row.refusals >= BRAKE)
+        for row in rows
+    ]
 
 
 def may_probe(system: System, failing: Lane, now: datetime) -> bool:
@@ -171,22 +181,23 @@ def settle(
     refusals = row.refusals + outcome.unfit
     if refusals != row.refusals:
         system.conn.execute(_COUNT.values(refusals=refusals), mine)
+    longest = None
     if outcome.unfit and refusals >= BRAKE:
-        outcome, closes = outcome.braked(), True
+        outcome, closes, longest = outcome.braked(), True, _BRAKED_PAUSE
     if not closes:
         _go_on(system, mine, row, outcome, now, probe=probe)
         return None
-    return _pause(system, mine, row, outcome, now, random, probe=probe)
+    return _pause(system, mine, row, outcome, now, random, longest, probe=probe)
 
 
 def _pause(
     system: System, mine: dict[str, str], row: Any, outcome: Outcome, now: datetime, random: float,
-    *, probe: bool,
+    longest: timedelta | None, *, probe: bool,
 ) -> datetime:  # fmt: skip
     # Of a wave that failed together one counts.
     counts = probe or row.failures == 0
     failures = row.failures + counts
-    wait = now + pause(failures, random, outcome)
+    wait = now + min(pause(failures, random, outcome), longest or timedelta.max)
     throttled = outcome.kind == "throttled"
     if not counts:
         asked = throttled or outcome.retry_after is not None

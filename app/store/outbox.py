@@ -53,6 +53,13 @@ _SUPERSEDE = (
 )
 
 
+def take_back(tx: Tx, destination: str) -> None:
+    """Let nobody have what waits for a destination: what a sender hears of it now is of the time before."""
+    mine = (delivery.c.tenant_id == tx.tenant) & (delivery.c.destination == destination)
+    leased = update(delivery).where(mine, WAITING, delivery.c.lease.is_not(None))
+    tx.conn.execute(leased.values(lease=None, lease_until=None))
+
+
 def emit(tx: Tx, fact: Fact, now: datetime) -> int:
     """Append a fact; returns its place in the order."""
     added = tx.conn.execute(_EMIT, {

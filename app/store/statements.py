@@ -56,6 +56,21 @@ def after(system: System, tenant_id: str, txid: int, seq: int, limit: int) -> li
     return [Stored(*row) for row in rows]
 
 
+def newest(system: System, tenant_id: str, txid: int, seq: int) -> Stored | None:
+    """Return the last statement after a cursor, of those that `after` would return in the end."""
+    row = system.conn.execute(
+        select(statement.c.txid, statement.c.seq, statement.c.id, statement.c.body)
+        .where(
+            statement.c.tenant_id == tenant_id,
+            tuple_(statement.c.txid, statement.c.seq) > tuple_(txid, seq),
+            statement.c.txid < settled_before(system.conn),
+        )
+        .order_by(statement.c.txid.desc(), statement.c.seq.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else Stored(*row)
+
+
 def end_of(read: Read) -> tuple[int, int]:
     """Return the cursor behind the newest statement."""
     row = read.conn.execute(

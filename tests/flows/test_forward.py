@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app.flows import forward, redeliver, tenancy
-from app.kernel.delivery import BRAKE
+from app.flows import deliver, forward, redeliver, tenancy
+from app.kernel.delivery import BRAKE, TRIES, Outcome
 from app.kernel.errors import NotFound
 from app.store import destinations, outbox, statements
+from app.store.dispatch import Sent
 from app.worker import Worker
 from keys.errors import SealBroken
 from keys.seal import Seal
@@ -419,15 +420,17 @@ def test_a_store_that_refuses_everything_is_waited_for_before_all_is_set_aside(
     (behind,) = backlog(deps, tenant)
     assert behind["last_error"].startswith("Refuses everything: The record store answered 400")
     assert (behind["attempts"], behind["failing_since"]) == (1, clock())
-    for _ in range(5):
+    for attempts in (*range(2, TRIES), 1):
+        assert backlog(deps, tenant)[0]["next_at"] - clock() >= timedelta(minutes=1)
         clock.now = backlog(deps, tenant)[0]["next_at"]
         Worker(deps).run_until_idle()
-    assert len(dead(deps, tenant)) == BRAKE - 1
-    assert backlog(deps, tenant)[0]["attempts"] == 6
+        assert backlog(deps, tenant)[0]["attempts"] == attempts
+    # After as many tries as a delivery has, the first is set aside even so.
+    assert len(dead(deps, tenant)) == BRAKE
     record_store.refuses = set()
     clock.now = backlog(deps, tenant)[0]["next_at"]
     Worker(deps).run_until_idle()
-    assert record_store.arrived == said[BRAKE - 1 :]
+    assert record_store.arrived == said[BRAKE:]
     assert backlog(deps, tenant) == []
 
 
@@ -438,6 +441,47 @@ def test_many_bad_ones_in_a_row_hold_up_no_good_one(deps, tenant, record_store, 
     assert list(record_store.kept) == said[:5] + said[-1:] + said[55:-1]
     assert [row["subject"] for row in dead(deps, tenant)][::-1] == said[5:55]
     assert backlog(deps, tenant) == []
+
+
+def test_more_bad_ones_than_a_batch_hold_up_no_good_one(
+    deps, tenant, record_store, destination, clock
+):
+    bad = say(deps, tenant, 130)
+    good = say(deps, tenant, 50)
+    record_store.refuses = set(bad)
+    Worker(deps).run_until_idle()
+    assert set(record_store.kept) == set(good)
+    assert backlog(deps, tenant) == []
+
+
+def test_good_ones_between_bad_ones_arrive_whatever_the_newest_is(
+    deps, tenant, record_store, destination, clock
+):
+    said = say(deps, tenant, 150)
+    bad = {*said[:20], said[99], said[-1]}
+    record_store.refuses = set(bad)
+    for _ in range(60):
+        Worker(deps).run_until_idle()
+        clock.move(minutes=6)
+    assert set(record_store.kept) == set(said) - bad
+    assert backlog(deps, tenant) == []
+
+
+def test_a_delivery_under_way_when_a_store_is_switched_on_does_not_switch_it_off(
+    deps, tenant, record_store, destination, clock
+):
+    record_store.refuses = set(say(deps, tenant, 1))
+    Worker(deps).run_until_idle()
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), [dead(deps, tenant)[0]["id"]])
+    (one,) = deliver.turn(deps, [], 5)
+    for enabled in (False, True):
+        redeliver.switch(deps, redeliver.operator(deps, "acme"), destination, enabled=enabled)
+    deliver.turn(deps, [Sent(one, Outcome("gone", "said", 410), clock(), 1)], 0)
+    with deps.db.read(tenant.id) as read:
+        assert destinations.get(read, destination)["enabled"]
+    record_store.refuses = set()
+    Worker(deps).run_until_idle()
+    assert record_store.arrived
 
 
 def test_who_enables_a_store_that_refuses_everything_lets_some_more_be_set_aside(

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app import worker
 from app.flows import deliver, forward
 from app.http import HttpFailed
-from app.kernel.delivery import Outcome
+from app.kernel.delivery import TRIES, Outcome
 from app.kernel.errors import Unavailable
 from app.store import destinations, dispatch
 from app.store.dispatch import Sent
@@ -376,13 +376,29 @@ def test_an_outcome_that_can_never_be_recorded_is_let_go_and_the_others_are_reco
         until(lambda: [one for one in lines if one["event"] == "not recorded"])
         after = put(deps, tenant, key="after", destination="registration:third")
         until(lambda: status(deps, tenant, after) == "delivered")
-    (told,) = (one for one in lines if one["event"] == "not recorded")
-    assert told["delivery"] == poisoned
+    told = [one["delivery"] for one in lines if one["event"] == "not recorded"]
+    assert told == [poisoned] * 2  # as it was, and that it could not be told
     assert (status(deps, tenant, poisoned), rows(deps, tenant)[poisoned]["attempts"]) == ("waiting", 1)  # fmt: skip
     monkeypatch.setattr(dispatch, "record", write)
     clock.move(seconds=91)
     until(lambda: status(deps, tenant, poisoned) == "delivered")
     assert rows(deps, tenant)[poisoned]["attempts"] == 2
+
+
+def test_an_outcome_in_words_that_can_not_be_stored_keeps_to_the_schedule_of_tries(
+    deps, tenant, clock
+):
+    failing, tries = put(deps, tenant, key="p"), 0
+    worker = Worker(deps)
+    while status(deps, tenant, failing) == "waiting":
+        for one in claim(deps):
+            worker._done.append(Sent(one, Outcome("failed", "half a pair: \udc80"), clock(), 1))
+            tries += 1
+        worker._recorded()
+        clock.move(days=1)
+    row = rows(deps, tenant)[failing]
+    assert (row["status"], tries) == ("dead", TRIES)
+    assert row["last_error"].endswith("What came of a try could not be recorded; see the log.")
 
 
 def test_who_has_lost_the_lease_switches_no_record_store_off(deps, tenant, clock):

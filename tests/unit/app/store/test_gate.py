@@ -239,3 +239,59 @@ def test_a_forked_process_has_no_part_in_its_parents_lock(tmp_path):
     command = [sys.executable, "-c", FORKED, str(tmp_path / "db")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["8", "7", "7"]
+
+
+def test_a_thread_that_can_not_be_started_holds_nobody_up(tmp_path, monkeypatch):
+    path = str(tmp_path / "db")
+    gate, start = WriterGate(path, wait_seconds=0.3), threading.Thread.start
+
+    def no_room(self):
+        if self.name == "writer gate":
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    with another(path) as (_, pipe):
+        assert pipe.recv() == "inside"
+        monkeypatch.setattr(threading.Thread, "start", no_room)
+        assert refusals(gate, 2) == ["database_read_only"] * 2
+        monkeypatch.undo()
+        assert refusals(gate, 1) == ["database_busy"]
+    assert refusals(gate, 2) == ["wrote"] * 2
+    assert refusals(WriterGate(path, wait_seconds=5), 1) == ["wrote"]
+
+
+def test_a_file_that_can_not_be_opened_costs_no_descriptor(tmp_path):
+    path = str(tmp_path / "db")
+    Path(path + ".gate").mkdir()
+    gate = WriterGate(path)
+    before = len(list(Path("/dev/fd").iterdir()))
+    assert refusals(gate, 20) == ["database_read_only"] * 20
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+ORPHAN = """
+import os, sys, time
+from app.store.gate import WriterGate
+
+gate = WriterGate(sys.argv[1])
+read, write = os.pipe()
+with gate.writing():
+    if not os.fork():
+        os.close(write)
+        os.read(read, 1)  # until the parent is gone, and the test's end of the other pipe
+        sys.stdin.read()
+        os._exit(0)
+    print("inside", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_child_does_not_hold_the_gate_of_a_parent_that_was_killed(tmp_path):
+    path = str(tmp_path / "db")
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHAN, path], cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.PIPE
+    ) as parent:  # fmt: skip
+        assert parent.stdout.readline() == b"inside\n"
+        parent.kill()
+        parent.wait()
+        assert refusals(WriterGate(path, wait_seconds=10), 1) == ["wrote"]

@@ -124,6 +124,22 @@ def test_who_refuses_everything_is_left_in_peace_before_all_is_given_up(deps, te
     assert statuses(deps, tenant)["dead"] == BRAKE - 1
 
 
+def test_a_good_one_waits_a_minute_at_most_for_the_many_that_are_refused(deps, tenant, clock):
+    several(deps, tenant, 60)
+    refused(deps, BRAKE)
+    for _ in range(30):
+        clock.now = lane_of(deps, tenant).open_at
+        for probe in claim(deps):
+            record(deps, probe, "refused", "No.", status=400)
+    assert lane_of(deps, tenant).open_at - clock() <= timedelta(minutes=1)
+    good = put(deps, tenant, key="good")
+    clock.now = lane_of(deps, tenant).open_at
+    (probe,) = claim(deps)
+    assert probe.id == good
+    delivered(deps, probe)
+    assert (lane_of(deps, tenant).failures, lane_of(deps, tenant).refusals) == (0, 0)
+
+
 def test_the_first_that_is_taken_lets_go_what_others_refusals_held_back(deps, tenant, clock):
     several(deps, tenant, 23)
     refused(deps, BRAKE + 1)
