@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install test lint test-interop test-faults bench bench-cutoff bench-delivery clean
+.PHONY: run install test lint test-interop test-faults bench bench-scim bench-cutoff bench-delivery clean
 
 run: install
 	$(BIN)/ostiary demo --dir demo-data --port 8000
@@ -47,7 +47,10 @@ test-faults: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-interop
 	$(BIN)/python -m bench
 
-bench-cutoff: $(VENV)/.installed
+bench-scim: $(VENV)/.installed-interop
+	$(BIN)/python -m bench scim --sizes 1000 100000 1000000
+
+bench-cutoff: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.cutoff
 
 bench-delivery: $(VENV)/.installed-dev

@@ -65,8 +65,17 @@ class Settings(BaseModel):
     scim_rate: Annotated[int, Field(ge=0, le=100_000)] = 200
     """SCIM requests a second for each tenant, over all processes; 0 is no limit."""
 
+    scim_query_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+    """How long a SCIM query may take before it is refused."""
+
     delivered_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """How long deliveries that have arrived, or that a newer one made needless, can be looked up and replayed."""
+
+    deleted_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """How long a User or Group that was deleted over SCIM can come back as the same one."""
+
+    trace_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    """How long an administrator can see what each provisioning request asked for and did; 0 keeps none."""
 
     metrics_token: str | None = Field(None, repr=False)
     """Where set, `/metrics` wants it as a bearer token; without it only loopback may read."""

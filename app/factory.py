@@ -17,6 +17,7 @@ from app.web import (
     login,
     logs,
     lti,
+    oauth,
     pages,
     scim,
     sso,
@@ -40,7 +41,7 @@ def create_app(given: deps.Deps | None = None) -> Flask:
         room.install(app)
     for blueprint in (
         pages.blueprint, login.blueprint, scim.blueprint, lti.blueprint, sso.blueprint,
-        learn.blueprint, admin_watch.blueprint, api.blueprint,
+        learn.blueprint, admin_watch.blueprint, api.blueprint, oauth.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     return app

@@ -16,8 +16,7 @@ from bench.client import Wrong
 from bench.procs import NotRunning
 from bench.rounds import Bounds, measure
 
-BENCHES = {"scim": scim.cases, "launch": launch.cases}
-NAMES = (*BENCHES, "gate")
+NAMES = ("scim", "launch", "gate")
 
 
 def main() -> None:
@@ -36,12 +35,16 @@ def main() -> None:
     parser.add_argument(
         "--clients", type=int, nargs="+", default=[1, 8], help="how many clients (1 8)"
     )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[scim.USERS],
+        help=f"how many people a gateway holds, one gateway for each ({scim.USERS})",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     given = parser.parse_args()
     unknown = set(given.benches) - set(NAMES)
     if unknown:
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
-    if min(given.seconds, given.count, given.rounds, *given.clients) <= 0:
+    if min(given.seconds, given.count, given.rounds, *given.clients, *given.sizes) <= 0:
         parser.error("numbers must be above zero")
     # So that the servers are stopped then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -65,7 +68,8 @@ def run(given: argparse.Namespace) -> None:
                 gates.append(gate.run(home, bounds))
                 print(gate.table(gates[-1]), flush=True)
                 continue
-            with BENCHES[name](home) as cases:
+            prepared = scim.cases(home, given.sizes) if name == "scim" else launch.cases(home)
+            with prepared as cases:
                 for case, clients in itertools.product(cases, given.clients):
                     results.append(report.figures(case, clients, measure(case, clients, bounds)))
                     print(report.table(results[-1]), flush=True)

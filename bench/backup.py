@@ -21,8 +21,8 @@ from app import config
 from app.deps import assemble
 from app.flows import provision, tenancy
 from bench import report
+from bench.directory import entra_user
 from bench.procs import ROOT
-from bench.scim import entra_user
 from tests.postgres import Server
 
 _AT_ONCE = 5_000

@@ -52,10 +52,10 @@ class Gateway:
             raise NotRunning(f"ostiary {' '.join(arguments)}: {ran.stderr[-2000:]}")
         return json.loads(ran.stdout)
 
-    def serve(self) -> Server:
+    def serve(self, name: str = "ostiary") -> Server:
         """Start `ostiary serve`: web process and worker."""
         command = [sys.executable, "-m", "app", "serve"]
-        server = Server("ostiary", command, self._env, self._port, self._home / "ostiary.log")
+        server = Server(name, command, self._env, self._port, self._home / "ostiary.log")
         server.wait()
         # Its socket is open before anybody answers; until then this waits in the queue.
         urllib.request.urlopen(f"{self.url}/readyz", timeout=60).close()

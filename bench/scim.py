@@ -1,115 +1,78 @@
-"""SCIM: create a user with the body that Microsoft Entra ID sends, and get one by id."""
+"""SCIM: what provisioning clients send, to a gateway of one, a hundred thousand or a million people."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.config import load
+from app.deps import assemble
+from app.flows import provision, tenancy
 from bench.client import Client
+from bench.directory import Directory, entra_user
 from bench.gateway import TENANT, Gateway, serve_beside
 from bench.procs import Server
-from bench.rounds import Case, Operation, Subject
+from bench.rounds import Case, Subject
 
 USERS = 1000
-"""How many users each server holds before the first round."""
+"""How many users each server holds before the first round, if nothing else is said."""
 
-_ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+KNOWN = 5_000
+"""So many of them, at most, are asked for."""
 
-
-@dataclass
-class Directory:
-    """One SCIM server's endpoint, seen by a provisioning client that holds a token."""
-
-    endpoint: str
-    token: str
-    ids: list[str] = field(default_factory=list)
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
-
-    def create(self, client: Client) -> None:
-        """POST /Users (RFC 7644 §3.3) of somebody new."""
-        body = entra_user(next(self._numbers))
-        made = json.loads(self._send(client, "POST", "/Users", 201, json.dumps(body)))
-        self.ids.append(made["id"])
-
-    def get(self, client: Client) -> None:
-        """GET /Users/{id} (RFC 7644 §3.4.1) of anybody."""
-        wanted = random.choice(self.ids)
-        assert json.loads(self._send(client, "GET", f"/Users/{wanted}", 200))["id"] == wanted
-
-    def _send(
-        self, client: Client, method: str, path: str, status: int, body: str | None = None
-    ) -> bytes:
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/scim+json"}
-        if body:
-            headers["Content-Type"] = "application/scim+json"
-        sent = body.encode() if body else None
-        return client.send(method, self.endpoint + path, sent, headers).expect(status).body
-
-
-def entra_user(number: int) -> dict[str, object]:
-    """Return the body of Entra's create request for one of many people."""
-    name = f"{number:07d}"
-    return {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", _ENTERPRISE],
-        "externalId": f"0a21f0f2-8d2a-4f8e-bf98-{number:012d}",
-        "userName": f"person.{name}@bench.example",
-        "active": True,
-        "displayName": f"Robin {name}",
-        "emails": [{"primary": True, "type": "work", "value": f"person.{name}@bench.example"}],
-        "meta": {"resourceType": "User"},
-        "name": {"formatted": f"Robin {name}", "familyName": name, "givenName": "Robin"},
-        "title": "Account Executive",
-        "preferredLanguage": "en-GB",
-        "phoneNumbers": [{"type": "work", "value": "+44 20 7946 0000"}],
-        "roles": [],
-        _ENTERPRISE: {"department": "Sales", "employeeNumber": name},
-    }
+_SETTINGS = {"OSTIARY_GUARD_PERCENT": "100"}
+"""The PATCHes switch people off by the hundred; the guard counts them all the same."""
 
 
 @contextmanager
-def cases(home: Path) -> Iterator[list[Case]]:
-    """Start the three servers, fill each with the same users, and stop them afterwards."""
+def cases(home: Path, sizes: Sequence[int] = (USERS,)) -> Iterator[list[Case]]:
+    """Start a gateway for each size, and the other two servers with USERS; stop them afterwards."""
     with ExitStack() as stack:
-        gateway = Gateway(home)
-        token = gateway.ostiary("token", "issue", "--tenant", TENANT, "--kind", "scim")["token"]
-        ostiary = gateway.serve()
-        stack.callback(ostiary.stop)
+        gateways = [_gateway(home / str(size), size, stack) for size in sizes]
         settings = {
             "BENCH_TOKEN": secrets.token_urlsafe(32),
             "BENCH_DATABASE": str(home / "floor.db"),
         }
-        peer = serve_beside(gateway, "scim2-server", "bench.peers.scim2", home, settings)
+        (home / "options").mkdir()
+        first = Gateway(home / "options")
+        peer = serve_beside(first, "scim2-server", "bench.peers.scim2", home, settings)
         stack.callback(peer.stop)
-        floor = serve_beside(gateway, "bare Flask", "bench.peers.floor_scim", home, settings)
+        floor = serve_beside(first, "bare Flask", "bench.peers.floor_scim", home, settings)
         stack.callback(floor.stop)
-        directories = [
-            ("gateway", ostiary, Directory("/scim/v2", token)),
+        others = [
             ("peer", peer, Directory("/v2", settings["BENCH_TOKEN"])),
             ("floor", floor, Directory("/scim/v2", settings["BENCH_TOKEN"])),
         ]
-        for _, server, directory in directories:
-            _fill(server, directory)
+        for _, server, directory in others:
+            client = Client(server.port)
+            directory.fill(client, USERS)
+            client.close()
+        roles = itertools.chain(["gateway"], itertools.repeat("larger"))
+        every = [(role, *one) for role, one in zip(roles, gateways, strict=False)] + others
         yield [
             Case(name, "requests", tuple(
-                Subject(role, server, _operation(directory, name))
-                for role, server, directory in directories
+                Subject(role, server, directory.operations[name]) for role, server, directory in every
             ))
-            for name in ("SCIM create", "SCIM get")
+            for name in Directory("", "").operations
         ]  # fmt: skip
 
 
-def _operation(directory: Directory, name: str) -> Operation:
-    return directory.create if name == "SCIM create" else directory.get
-
-
-def _fill(server: Server, directory: Directory) -> None:
-    client = Client(server.port)
-    for _ in range(USERS):
-        directory.create(client)
+def _gateway(home: Path, size: int, stack: ExitStack) -> tuple[Server, Directory]:
+    """A gateway with so many people in it, loaded before it serves."""
+    home.mkdir()
+    gateway = Gateway(home, **_SETTINGS)
+    token = gateway.ostiary("token", "issue", "--tenant", TENANT, "--kind", "scim")["token"]
+    deps = assemble(load(gateway.environ))
+    tenant = tenancy.of_slug(deps, TENANT)
+    provision.create_many(deps, tenant.id, "default", map(entra_user, range(size)))
+    deps.db.close()
+    server = gateway.serve(f"ostiary {size:,}")
+    stack.callback(server.stop)
+    directory, client = Directory("/scim/v2", token), Client(server.port)
+    directory.meet(client, random.sample(range(size), min(size, KNOWN)))
     client.close()
+    return server, directory

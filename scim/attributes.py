@@ -119,12 +119,22 @@ class ResourceType:
     _paths: dict[str, AttrPath] = field(init=False, repr=False)
     _roots: dict[str, Attribute] = field(init=False, repr=False)
     _extensions: dict[str, Schema] = field(init=False, repr=False)
+    _plain: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         roots = {a.name.lower(): a for a in (*self.common, *self.schema.attributes)}
         object.__setattr__(self, "_roots", roots)
         object.__setattr__(self, "_extensions", {s.id.lower(): s for s in self.extensions})
         object.__setattr__(self, "_paths", dict(self._spellings()))
+        kept = (a for a in self._every() if a.mutability not in {"readOnly", "writeOnly"})
+        plain = all(a.returned in {"default", "always"} for a in kept)
+        object.__setattr__(self, "_plain", plain)
+
+    def _every(self) -> Iterator[Attribute]:
+        for attributes in (self.roots, *(s.attributes for s in self.extensions)):
+            for attribute in attributes:
+                yield attribute
+                yield from attribute.sub_attributes
 
     def _spellings(self) -> Iterator[tuple[str, AttrPath]]:
         # Later pairs win: an extension's short name never hides an attribute of the core.
@@ -154,6 +164,11 @@ class ResourceType:
 
     def extension(self, urn: str) -> Schema | None:
         return self._extensions.get(urn.lower())
+
+    @property
+    def plain(self) -> bool:
+        """Whether whatever a body keeps is returned unless a request says otherwise (RFC 7643 §7)."""
+        return self._plain
 
     @property
     def roots(self) -> tuple[Attribute, ...]:

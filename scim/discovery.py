@@ -16,7 +16,9 @@ CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 class Features:
     """What the running server really does; the caller knows, this module only says it.
 
-    `bulk_max_operations` 0 means that there is no bulk. `filter_max_results` is the largest page.
+    `bulk_max_operations` 0 means that there is no bulk. `filter_max_results` is the largest page,
+    `page_size` one for which no size is asked (0: the largest). `cursor_timeout` is for how many
+    seconds a cursor is good, 0 where there are none.
     """
 
     filter_max_results: int
@@ -26,11 +28,13 @@ class Features:
     change_password: bool = False
     bulk_max_operations: int = 0
     bulk_max_payload: int = 0
+    page_size: int = 0
+    cursor_timeout: int = 0
     documentation_uri: str | None = None
 
 
 def service_provider_config(features: Features, base_url: str) -> dict[str, object]:
-    """RFC 7643 §5. `base_url` is that of the SCIM root, without a slash at its end."""
+    """RFC 7643 §5, RFC 9865 §4. `base_url` is that of the SCIM root, without a slash at its end."""
     document: dict[str, object] = {
         "schemas": [CONFIG_URN],
         "patch": {"supported": features.patch},
@@ -43,6 +47,7 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
         "changePassword": {"supported": features.change_password},
         "sort": {"supported": features.sort},
         "etag": {"supported": features.etag},
+        "pagination": _pagination(features),
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",
@@ -50,7 +55,14 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
                 "description": "A token that an administrator of the organization issued.",
                 "specUri": "https://www.rfc-editor.org/info/rfc6750",
                 "primary": True,
-            }
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth 2.0 client credentials",
+                "description": "A token for an hour, given to a client that an administrator made.",
+                "specUri": "https://www.rfc-editor.org/info/rfc6749",
+                "primary": False,
+            },
         ],
         "meta": {
             "resourceType": "ServiceProviderConfig",
@@ -60,6 +72,19 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
     if features.documentation_uri is not None:
         document["documentationUri"] = features.documentation_uri
     return document
+
+
+def _pagination(features: Features) -> dict[str, object]:
+    said: dict[str, object] = {
+        "cursor": features.cursor_timeout > 0,
+        "index": True,
+        "defaultPaginationMethod": "index",
+        "defaultPageSize": features.page_size or features.filter_max_results,
+        "maxPageSize": features.filter_max_results,
+    }
+    if features.cursor_timeout:
+        said["cursorTimeout"] = features.cursor_timeout
+    return said
 
 
 def resource_type(of: ResourceType, base_url: str) -> dict[str, object]:

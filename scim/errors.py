@@ -1,7 +1,8 @@
-"""What a SCIM request can be refused with (RFC 7644 §3.12).
+"""What a SCIM request can be refused with (RFC 7644 §3.12, RFC 9865 §2.1).
 
 ScimError
-├── BadRequest 400: InvalidFilter, InvalidSyntax, InvalidPath, NoTarget, InvalidValue, MutabilityError
+├── BadRequest 400: InvalidFilter, InvalidSyntax, InvalidPath, NoTarget, InvalidValue, MutabilityError,
+│                   TooMany, InvalidCursor, ExpiredCursor, InvalidCount
 ├── Forbidden 403, NotFound 404
 └── Uniqueness 409, PreconditionFailed 412, PayloadTooLarge 413
 """
@@ -52,6 +53,22 @@ class InvalidValue(BadRequest):
 
 class MutabilityError(BadRequest):
     scim_type = "mutability"
+
+
+class TooMany(BadRequest):
+    scim_type = "tooMany"
+
+
+class InvalidCursor(BadRequest):
+    scim_type = "invalidCursor"
+
+
+class ExpiredCursor(BadRequest):
+    scim_type = "expiredCursor"
+
+
+class InvalidCount(BadRequest):
+    scim_type = "invalidCount"
 
 
 class Forbidden(ScimError):

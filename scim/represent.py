@@ -12,7 +12,7 @@ from typing import Any, Final
 from scim.attributes import Attribute, AttrPath, ResourceType
 from scim.errors import InvalidValue
 from scim.etag import etag
-from scim.text import format_instant
+from scim.text import format_instant, quoted, to_json
 from scim.values import schemas_of
 
 MAX_NAMES: Final = 256
@@ -96,6 +96,33 @@ def represent(
         if inner:
             shown[schema.id] = inner
     return shown
+
+
+def spliced(
+    kept: str, of: ResourceType, meta: Meta, more: Mapping[str, Any], *, external_id: str | None
+) -> str:
+    """The text of what `represent` shows of everything, around a body that is kept as JSON text.
+
+    The body is not read for it, so this serves types without anything to leave out (`of.plain`). `more`
+    holds members or groups.
+    """
+    external = "" if external_id is None else f',"externalId":{quoted(external_id)}'
+    return (
+        f'{{"schemas":{_schemas(kept, of)},"id":{quoted(meta.id)},"meta":{{"resourceType":"{of.name}",'
+        f'"created":"{format_instant(meta.created)}","lastModified":"{format_instant(meta.last_modified)}",'
+        f'"location":{quoted(location(meta.base_url, of, meta.id))},"version":{quoted(etag(meta.version))}}}'
+        f"{external}{_rest(to_json(more)) if more else ''}{_rest(kept)}}}"
+    )
+
+
+def _rest(document: str) -> str:
+    return "" if document == "{}" else f",{document[1:-1]}"
+
+
+def _schemas(kept: str, of: ResourceType) -> str:
+    # Inside a string of JSON this can't stand: its quotes would be escaped.
+    present = [f',"{s.id}"' for s in of.extensions if f'"{s.id}":' in kept]
+    return f'["{of.schema.id}"{"".join(present)}]'
 
 
 def location(base_url: str, of: ResourceType, identifier: str) -> str:

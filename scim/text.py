@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
+from json.encoder import encode_basestring
+from typing import Any
 
 # What neither PostgreSQL's text nor UTF-8 can hold.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -13,6 +16,7 @@ _INSTANT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?(Z|[+-]\d\d:\d\d)?",
     re.ASCII | re.IGNORECASE,
 )
+_TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -20,6 +24,16 @@ _MICROSECOND = timedelta(microseconds=1)
 def fold(text: str) -> str:
     """The form in which strings that are not caseExact are compared, stored and made unique."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def to_json(value: Any) -> str:
+    """JSON text without blanks, in UTF-8's own characters."""
+    return _TO_JSON(value)
+
+
+def quoted(text: str) -> str:
+    """A string of JSON, as `to_json` writes it."""
+    return encode_basestring(text)
 
 
 def storable(text: str) -> bool:
@@ -49,7 +63,8 @@ def parse_instant(text: str) -> datetime | None:
 
 def format_instant(instant: datetime) -> str:
     """RFC 3339 in UTC with a `Z`, microseconds only where there are any."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{utc.isoformat().removesuffix('+00:00')}Z"
 
 
 def instant_number(instant: datetime) -> float:

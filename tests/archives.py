@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from app.deps import Deps
-from app.flows import attempt, local, study, tenancy
+from app.flows import attempt, grant, local, study, tenancy
 from app.flows.learner import ByLaunch, BySession
 from app.flows.provision_act import Client
 from app.http import Response
@@ -22,7 +22,7 @@ from app.store import people
 from app.store.tables import guard, learning, metadata, outbox, tenants
 from app.worker import Worker
 from scim.schemas import GROUP
-from tests import learners
+from tests import learners, oauth
 from tests.conftest import new_tenant
 from tests.lti_platform import ISSUER, Lms, Neighbours
 from tests.provisioning import Desk, arrived_by, refs
@@ -68,6 +68,8 @@ class Organization:
         tenancy.vouch_for_domain(deps, "acme", "acme.example", verified=True)
         tenancy.add_record_store(deps, "acme", RECORDS, "key", "secret")
         self.scim_token = tenancy.issue_token(deps, "acme", "scim")[1]
+        asking = grant.find(deps, oauth.made(deps).client_id, None)
+        grant.issue(deps, asking, "write", None)
         self.activity = learners.publish(deps, self.tenant)
         self.root = local.create_administrator(deps, "acme", ADMINISTRATOR, PASSWORD)
         self.provision()

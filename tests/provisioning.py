@@ -23,26 +23,29 @@ class Desk:
         self.deps, self.client = deps, client
 
     def create(self, of=USER, **body):
-        return provision.create(self.deps, self.client, of, body, EVERYTHING).document
+        return json.loads(provision.create(self.deps, self.client, of, body, EVERYTHING).text)
+
+    def create_raw(self, body, of=USER):
+        return provision.create(self.deps, self.client, of, body, EVERYTHING)
 
     def get(self, key, of=USER):
-        return provision.get(self.deps, self.client, of, key, EVERYTHING).document
+        return json.loads(provision.get(self.deps, self.client, of, key, EVERYTHING).text)
 
     def patch(self, key, *operations, of=USER, if_match=None):
         body = {"Operations": list(operations)}
         done = provision.patch(self.deps, self.client, of, key, body, if_match, EVERYTHING)
-        return done.document
+        return json.loads(done.text)
 
     def put(self, key, of=USER, if_match=None, **body):
         done = provision.replace(self.deps, self.client, of, key, body, if_match, EVERYTHING)
-        return done.document
+        return json.loads(done.text)
 
     def delete(self, key, of=USER, if_match=None):
         provision.delete(self.deps, self.client, of, key, if_match)
 
     def found(self, text=None, of=USER, **more):
         asked = more if text is None else more | {"filter": text}
-        return provision.search(self.deps, self.client, of, asked)
+        return json.loads(provision.search(self.deps, self.client, of, asked))
 
     def total(self, text=None, of=USER):
         return self.found(text, of, count=0)["totalResults"]

@@ -63,6 +63,22 @@ def tenant_option(command: F) -> F:
     return click.option("--tenant", "slug", required=True, help="The tenant's slug.")(command)
 
 
+def scope_option(command: F) -> F:
+    """Add --scope read|write."""
+    return click.option(
+        "--scope", type=click.Choice(["read", "write"]), default="write", show_default=True,
+        help="Whether it may only look.",
+    )(command)  # fmt: skip
+
+
+def client_option(command: F) -> F:
+    """Add --client NAME."""
+    return click.option(
+        "--client", default="default", show_default=True,
+        help="The provisioning client; externalIds belong to it.",
+    )(command)  # fmt: skip
+
+
 def show(value: Any, *, as_json: bool) -> None:
     """Print a result, for a machine or for a person."""
     if as_json:

@@ -1,8 +1,6 @@
-"""`ostiary tenant`, `token`, `key`: what an operator sets up for a tenant."""
+"""`ostiary tenant`, `key`: what an operator sets up for a tenant."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 import click
 
@@ -57,43 +55,6 @@ def enable(slug: str, as_json: bool) -> None:
 
 
 @click.group()
-def token() -> None:
-    """Bearer tokens, of provisioning clients and of people."""
-
-
-@token.command("issue")
-@tenant_option
-@click.option("--kind", type=click.Choice(["scim", "api"]), required=True)
-@click.option(
-    "--client", default="default", help="The provisioning client; externalIds belong to it."
-)
-@click.option("--read-only", is_flag=True, help="It may look, and change nothing.")
-@click.option("--person", "person_id", help="Whose token it is, by id; for kind api.")
-@click.option("--days", type=click.IntRange(1, 3650), help="It ends after so many; else never.")
-@json_option
-def issue(
-    slug: str, kind: str, client: str, read_only: bool, person_id: str | None, days: int | None,
-    as_json: bool,
-) -> None:  # fmt: skip
-    """Issue a token. It is shown this once. A person's token ends with that person's access."""
-    life = timedelta(days=days) if days else None
-    token_id, text = tenancy.issue_token(
-        ready(), slug, kind, client, read_only=read_only, life=life, person_id=person_id
-    )
-    show({"id": token_id, "token": text}, as_json=as_json)
-
-
-@token.command("revoke")
-@click.argument("token_id")
-@tenant_option
-@json_option
-def revoke(token_id: str, slug: str, as_json: bool) -> None:
-    """Revoke a token at once."""
-    tenancy.revoke_token(ready(), slug, token_id)
-    show({"id": token_id, "revoked": True}, as_json=as_json)
-
-
-@click.group()
 def key() -> None:
     """Signing keys."""
 
@@ -107,4 +68,4 @@ def rotate(owner: str, as_json: bool) -> None:
     show({"kid": record.kid, "signs_from": iso(record.signs_from)}, as_json=as_json)
 
 
-COMMANDS = [tenant, token, key]
+COMMANDS = [tenant, key]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.deps import Deps
 from app.kernel.person import Person
-from app.store import audit, guard, learning, memberships, people, scim
+from app.store import audit, groups, guard, learning, memberships, people, scim
 from app.store.db import Tx
 from app.store.guard import Departure
 from scim.schemas import GROUP, USER
@@ -114,6 +114,7 @@ def _into_group(back: Back, group_id: str, person_ids: Sequence[str]) -> None:
         scim.restore(back.tx, back.client, GROUP, gone, gone.body, back.now)
     if not memberships.add(back.tx, group_id, person_ids, back.now):
         return
+    groups.assign(back.tx, back.now, group_id=group_id, person_ids=person_ids)
     group = scim.get(back.tx, back.client, GROUP, group_id)
     if group is not None and gone is None:
         scim.save(back.tx, back.client, GROUP, group, group.body, back.now)

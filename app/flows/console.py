@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from app.deps import Deps
-from app.flows import connections, cutoff, guard
+from app.flows import bearers, connections, cutoff, guard
 from app.flows import platforms as tools
 from app.flows.cutoff import Trigger
 from app.kernel.credential import Credential
@@ -113,6 +113,23 @@ def enable_connection(
             deps, tx, connection_id, Trigger(session.person.id, "administrator", received),
             enabled=enabled,
         )  # fmt: skip
+
+
+def issue_token(deps: Deps, presented: Credential, wanted: bearers.Wanted) -> str:
+    """Issue a token that speaks for the organization; returns it, shown once. Raises Invalid.
+
+    One that speaks for a person is not an administrator's to make: it would let them act as somebody else.
+    """
+    if wanted.kind != "scim":
+        raise Invalid("Only a token of the organization can be issued here.")
+    with acting(deps, presented) as (tx, session):
+        return bearers.issue(deps, tx, session.person.id, wanted)[1]
+
+
+def revoke_token(deps: Deps, presented: Credential, token_id: str) -> None:
+    """Revoke a token; raises NotFound when there is none that stands."""
+    with acting(deps, presented) as (tx, session):
+        bearers.revoke(deps, tx, session.person.id, token_id)
 
 
 def approve_deployment(

@@ -20,7 +20,7 @@ from app.flows import bring_back
 from app.flows.provision_act import Act
 from app.kernel.errors import Conflict, NotFound
 from app.kernel.tenant import TenantId
-from app.store import audit, guard, learning, scim
+from app.store import audit, groups, guard, learning, scim
 from app.store.db import Tx
 from app.store.guard import Departure, Hold
 from app.store.sql import exclusive
@@ -52,7 +52,9 @@ def note(act: Act, left: Sequence[Left]) -> None:
     ]
     guard.add(act.tx, act.client, gone, held.id if held else None)
     if held is None and not _open_if_too_many(act):
-        _follow(act.tx, [one.person_id for one in gone if one.kind != "left_group"], act.now)
+        wholly = [one.person_id for one in gone if one.kind != "left_group"]
+        leavers = [(one.group_id, one.person_id) for one in gone if one.group_id is not None]
+        _follow(act.tx, wholly, leavers, act.now)
         guard.settle(act.tx, act.now, ids=[one.id for one in gone])
 
 
@@ -62,7 +64,7 @@ def approve(deps: Deps, tx: Tx, hold_id: str, by: str, *, and_next_hour: bool = 
     With `and_next_hour` the client may go on for an hour without being held again.
     """
     held, now = _open_one(tx, hold_id), deps.clock()
-    _follow(tx, guard.unsettled(tx, hold_id), now)
+    _follow(tx, guard.unsettled(tx, hold_id), guard.unsettled_leavers(tx, hold_id), now)
     guard.settle(tx, now, hold_id=hold_id)
     until = now + WINDOW if and_next_hour else None
     guard.close(tx, hold_id, "approved", by, now, admits_until=until)
@@ -146,6 +148,13 @@ def _open_if_too_many(act: Act) -> bool:
     return True
 
 
-def _follow(tx: Tx, person_ids: Sequence[str], now: datetime) -> None:
-    """What a departure entails, beyond the end of access."""
-    learning.drop_assignments(tx, person_ids, now)
+def _follow(
+    tx: Tx, wholly: Sequence[str], leavers: Sequence[tuple[str, str]], now: datetime
+) -> None:
+    """What departures entail, beyond the end of access: for who left wholly, and for (group, person)."""
+    learning.drop_assignments(tx, wholly, now)
+    left: dict[str, list[str]] = {}
+    for group_id, person_id in leavers:
+        left.setdefault(group_id, []).append(person_id)
+    for group_id, person_ids in left.items():
+        groups.drop(tx, group_id, now, person_ids=person_ids)

@@ -5,27 +5,26 @@ Errors are `scim.errors`, as the client is to see them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
 from app.deps import Deps
-from app.flows import provision_groups, provision_people
-from app.flows.provision_act import Act, Client
-from app.flows.provision_view import Shown, base_url, documents, shown
-from app.kernel.errors import Conflict
+from app.flows import provision_groups, provision_people, provision_search
+from app.flows.provision_act import Act, Client, acting
+from app.flows.provision_trace import watched
+from app.flows.provision_view import Shown, shown
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
 from app.store import people, scim
+from app.store.bounded import TooLong, within
 from app.store.scim import Stored
-from app.store.scim_filter import condition
 from scim import patch as patching
 from scim import resource
 from scim.attributes import ResourceType, Schema
-from scim.errors import NotFound, Uniqueness
+from scim.errors import NotFound, TooMany
 from scim.etag import check_if_match
-from scim.listing import list_response, parse_query
+from scim.listing import parse_query
 from scim.members import MAX_ID, MemberChanges
 from scim.represent import Projection
 from scim.schemas import COMMON, GROUP, USER, USER_URN
@@ -50,23 +49,25 @@ _EVERY: Final = ResourceType(
 
 
 def create(
-    deps: Deps, client: Client, of: ResourceType, body: Any, projection: Projection
+    deps: Deps, client: Client, of: ResourceType, body: Any, projection: Projection | None
 ) -> Shown:
     """POST (RFC 7644 §3.3); raises Uniqueness and what `scim.resource.parse` raises."""
-    said = resource.parse(body, of)
-    with _acting(deps, client, "POST") as act:
-        if of is GROUP:
-            stored = provision_groups.arrive(act, said.resource, said.members or ())
-        else:
-            stored = provision_people.arrive(act, said.resource)
-        return shown(deps, act.tx, of, stored, projection)
+    with watched(deps, client, "POST", None, body) as watch:
+        said = resource.parse(body, of)
+        with acting(deps, client, "POST") as act:
+            if of is GROUP:
+                stored = provision_groups.arrive(act, said.resource, said.members or ())
+            else:
+                stored = provision_people.arrive(act, said.resource)
+            watch.done(act, None, stored)
+            return shown(deps, act.tx, of, stored, projection)
 
 
 def get(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, projection: Projection
 ) -> Shown:
     """GET (RFC 7644 §3.4.1); raises NotFound."""
-    with deps.db.read(client.tenant) as read:
+    with client.reading(deps) as read:
         stored = scim.get(read, client.name, of, _id(of, resource_id))
         if stored is None:
             raise _not_found(of, resource_id)
@@ -75,14 +76,18 @@ def get(
 
 def replace(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, body: Any,
-    if_match: str | None, projection: Projection,
+    if_match: str | None, projection: Projection | None,
 ) -> Shown:  # fmt: skip
     """PUT (RFC 7644 §3.5.1). A Group's members stay where the body does not speak of them."""
-    with _acting(deps, client, "PUT") as act:
+    with (
+        watched(deps, client, "PUT", resource_id, body) as watch,
+        acting(deps, client, "PUT") as act,
+    ):
         person, before = _locked(act, of, resource_id, if_match)
         said = resource.replace(before.body, body, of)
         kept = MemberChanges(reset=said.members is not None, add=said.members or ())
         stored = _changed(act, person, before, said.resource, kept)
+        watch.done(act, before, stored)
         return shown(deps, act.tx, of, stored, projection)
 
 
@@ -91,45 +96,50 @@ def patch(
     if_match: str | None, projection: Projection | None,
 ) -> Shown:  # fmt: skip
     """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
-    operations = patching.parse_operations(body)
-    with _acting(deps, client, "PATCH") as act:
-        person, before = _locked(act, of, resource_id, if_match)
-        result = patching.apply(before.body, operations, of)
-        stored = _changed(act, person, before, result.resource, result.members)
-        return shown(deps, act.tx, of, stored, projection)
+    with watched(deps, client, "PATCH", resource_id, body) as watch:
+        operations = patching.parse_operations(body)
+        with acting(deps, client, "PATCH") as act:
+            person, before = _locked(act, of, resource_id, if_match)
+            result = patching.apply(before.body, operations, of)
+            stored = _changed(act, person, before, result.resource, result.members)
+            watch.done(act, before, stored)
+            return shown(deps, act.tx, of, stored, projection)
 
 
 def delete(
     deps: Deps, client: Client, of: ResourceType, resource_id: str, if_match: str | None
 ) -> None:
     """DELETE (RFC 7644 §3.6), softly: a User's sessions end, what they learned stays."""
-    with _acting(deps, client, "DELETE") as act:
+    with (
+        watched(deps, client, "DELETE", resource_id, None) as watch,
+        acting(deps, client, "DELETE") as act,
+    ):
         person, gone = _locked(act, of, resource_id, if_match)
         if person is None:
             provision_groups.leave(act, gone)
         else:
             provision_people.leave(act, person, gone)
+        watch.done(act, gone, None)
 
 
 def search(
     deps: Deps, client: Client, of: ResourceType | None, parameters: Mapping[str, Any]
-) -> dict[str, object]:
-    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it, by id; of every type where none is said.
+) -> str:
+    """A query (RFC 7644 §3.4.2, §3.4.3), a page of it; of every type where none is said.
 
-    An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1).
+    An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1). Raises TooMany where it
+    takes longer than the settings allow.
     """
     query = parse_query(parameters, of or _EVERY, page_size=PAGE_SIZE)
-    page, root = query.page, base_url(deps)
-    total, shown_ones = 0, list[dict[str, Any]]()
-    with deps.db.read(client.tenant) as read:
-        for each in (of,) if of else (USER, GROUP):
-            asked = query.filter
-            wanted = None if asked is None else condition(asked, read, each, client.name, root)
-            offset, count = max(page.offset - total, 0), page.count - len(shown_ones)
-            found, there_are = scim.page(read, client.name, each, wanted, offset, count)
-            shown_ones += documents(deps, read, each, found, query.projection)
-            total += there_are
-    return list_response(shown_ones, total, page)
+    seconds = deps.settings.scim_query_seconds
+    try:
+        with client.reading(deps) as read, within(read, seconds):
+            return provision_search.answer(deps, client, read, of, query)
+    except TooLong:
+        raise TooMany(
+            f"This query takes longer than {seconds} seconds. Ask for less with a filter that says "
+            "what is wanted exactly (eq, sw), or go through all pages by cursor."
+        ) from None
 
 
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:
@@ -145,28 +155,14 @@ def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]
 
 
 def _load(deps: Deps, client: Client, named: Mapping[str, Mapping[str, Any]]) -> int:
-    with _acting(deps, client, "load") as act:
+    with acting(deps, client, "load") as act:
         taken = people.bearing(act.tx, named)
         new = {deps.ids.new(): body for name, body in named.items() if name not in taken}
         if not new:
             return 0
-        for body in new.values():
-            provision_people.check(body)
-        arrived = [provision_people.person_of(Person(key), body, act) for key, body in new.items()]
-        people.add_all(act.tx, arrived, act.now)
-        scim.add(act.tx, client.name, USER, new, act.now)
+        provision_people.arrive_all(act, new)
         act.note("people.loaded", client.tenant, count=len(new))
         return len(new)
-
-
-@contextmanager
-def _acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
-    received = deps.clock()
-    try:
-        with deps.db.tx(client.tenant) as tx:
-            yield Act(deps, tx, client.name, request, received, deps.clock())
-    except Conflict as taken:
-        raise Uniqueness("Another User bears this userName.") from taken
 
 
 def _locked(

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from app.deps import Deps
 from app.flows.cutoff import Trigger
+from app.kernel.errors import Conflict
 from app.kernel.tenant import TenantId
 from app.store import audit
-from app.store.db import Tx
+from app.store.db import Read, Tx
+from scim.errors import Uniqueness
+
+ITSELF: Final = "/Me"
+"""The name under which a person reads their own User; no provisioning client keeps externalIds under it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who provisions. externalIds, and the word about a person, are kept under its `name`."""
+    """Who provisions. externalIds, and the word about a person, are kept under its `name`.
+
+    `read`: the snapshot in which it was let in, while that is open · `dry`: what it does is undone at once
+    """
 
     tenant: TenantId
     name: str
+    read: Read | None = None
+    dry: bool = False
+
+    def reading(self, deps: Deps) -> AbstractContextManager[Read]:
+        """Return the snapshot it was let in with, else open one."""
+        return deps.db.read(self.tenant) if self.read is None else nullcontext(self.read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +64,14 @@ class Act:
             self.tx, self.deps.ids.new(), self.now, self.source, action, subject,
             request=self.request, **detail,
         )  # fmt: skip
+
+
+@contextmanager
+def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
+    """The write transaction of one request; raises Uniqueness for a userName that is taken."""
+    received = deps.clock()
+    try:
+        with deps.db.tx(client.tenant) as tx, tx.undone() if client.dry else nullcontext():
+            yield Act(deps, tx, client.name, request, received, deps.clock())
+    except Conflict as taken:
+        raise Uniqueness("Another User bears this userName.") from taken

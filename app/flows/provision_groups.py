@@ -9,7 +9,7 @@ from app.flows import guard
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.flows.provision_people import check
-from app.store import memberships, scim
+from app.store import groups, memberships, scim
 from app.store.memberships import Gone
 from app.store.scim import Stored
 from scim.errors import InvalidValue
@@ -23,9 +23,9 @@ def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Store
     group_id = act.deps.ids.new()
     _check_known(act, group_id, members)
     added = memberships.add(act.tx, group_id, members, act.now)
-    scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
+    (made,) = scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
     act.note("group.provisioned", group_id, added=added)
-    return Stored(group_id, dict(body), 1, act.now, act.now, act.client)
+    return made
 
 
 def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberChanges) -> Stored:
@@ -37,6 +37,8 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
         gone += memberships.keep(act.tx, before.id, members.add)
     removed = len(gone)
     added = memberships.add(act.tx, before.id, members.add, act.now)
+    if added:
+        groups.assign(act.tx, act.now, group_id=before.id, person_ids=members.add)
     if body == before.body and not added and not removed:
         return before
     act.note("group.changed", before.id, added=added, removed=removed)

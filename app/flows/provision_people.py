@@ -10,7 +10,8 @@ from app.flows import cutoff, guard
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
-from app.store import memberships, people, scim
+from app.store import groups, memberships, people, scim, scim_gone
+from app.store.db import Read
 from app.store.scim import Stored
 from scim.errors import InvalidValue, Uniqueness
 from scim.schemas import USER
@@ -38,12 +39,39 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
         people.add(act.tx, person, act.now)
     else:
         person = _adopted(act, bearer, body)
-    scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
+    (made,) = scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
     if bearer is not None and not person.active:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
     act.note("person.provisioned" if bearer is None else "person.adopted", person.id)
-    return Stored(person.id, dict(body), 1, act.now, act.now, act.client)
+    return made
+
+
+def newcomers(read: Read, client: str, bodies: Mapping[int, Mapping[str, Any]]) -> set[int]:
+    """Return which of these Users nobody knows yet, by userName or as one who was deleted.
+
+    Of several with one userName the first is.
+    """
+    named = {fold(bodies[key]["userName"]): key for key in sorted(bodies, reverse=True)}
+    external = [body["externalId"] for body in bodies.values() if "externalId" in body]
+    gone = scim_gone.bearing(read, client, USER, external)
+    taken = people.bearing(read, named)
+    return {
+        key
+        for name, key in named.items()
+        if name not in taken and bodies[key].get("externalId") not in gone
+    }
+
+
+def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> list[Stored]:
+    """Make Users by id who are `newcomers`, and return them so; raises Uniqueness when one of them came meanwhile."""
+    for body in bodies.values():
+        check(body)
+    arrived = [person_of(Person(key), body, act) for key, body in bodies.items()]
+    # In one order, so that two loads of the same people wait for each other, and not both for both.
+    arrived.sort(key=lambda one: fold(one.user_name or ""))
+    people.add_all(act.tx, arrived, act.now)
+    return scim.add(act.tx, act.client, USER, bodies, act.now)
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:
@@ -59,6 +87,8 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
     elif after.active and not person.active:
+        # What was dropped when they left, as far as their groups still give it.
+        groups.assign(act.tx, act.now, person_ids=[person.id])
         act.note("person.reactivated", person.id)
     return stored
 
@@ -66,14 +96,14 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
 def leave(act: Act, person: Person, gone: Stored) -> None:
     """Delete a User softly: what the person learned stays, nobody of that name gets in."""
     people.save(act.tx, replace(person, deleted_at=act.now), act.now)
-    groups = memberships.forget(act.tx, person.id)
+    left = memberships.forget(act.tx, person.id)
     scim.remove(act.tx, USER, gone, act.now)
     _shut_out(act, person)
-    roles = people.roles(act.tx, person.id)
+    roles = people.own_roles(act.tx, person.id)
     # Who comes back under the same externalId comes back without the keys to the house.
     if people.revoke_roles(act.tx, person.id):
         act.note("roles.revoked", person.id, count=len(roles))
-    before = {"roles": sorted(roles), "groups": sorted(one.group_id for one in groups)}
+    before = {"roles": sorted(roles), "groups": sorted(one.group_id for one in left)}
     guard.note(act, [
         Left(person.id, "deleted" if person.active else "removed", before=before),
     ])  # fmt: skip

@@ -13,19 +13,21 @@ from app.store.memberships import Link
 from app.store.scim import Stored
 from scim.attributes import ResourceType
 from scim.etag import etag
-from scim.represent import Meta, Projection, location, represent
+from scim.represent import EVERYTHING, Meta, Projection, location, represent, spliced
 from scim.schemas import GROUP, USER
+from scim.text import to_json
 
 _TYPES = {"User": USER, "Group": GROUP}
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One resource for a response; `document` is None where none was asked for."""
+    """One resource for a response: its JSON, which is None where none was asked for."""
 
-    document: dict[str, Any] | None
+    text: str | None
     location: str
     version: int
+    id: str
 
     @property
     def etag(self) -> str:
@@ -41,14 +43,14 @@ def shown(
     deps: Deps, read: Read, of: ResourceType, stored: Stored, projection: Projection | None
 ) -> Shown:
     """Show one resource; without a projection only where it is."""
-    document = None if projection is None else documents(deps, read, of, [stored], projection)[0]
-    return Shown(document, location(base_url(deps), of, stored.id), stored.version)
+    text = None if projection is None else documents(deps, read, of, [stored], projection)[0]
+    return Shown(text, location(base_url(deps), of, stored.id), stored.version, stored.id)
 
 
 def documents(
     deps: Deps, read: Read, of: ResourceType, found: Sequence[Stored], projection: Projection
-) -> list[dict[str, Any]]:
-    """Show resources; members and groups are loaded only where they will be seen."""
+) -> list[str]:
+    """Show resources as JSON; members and groups are loaded only where they will be seen."""
     root = base_url(deps)
     members, groups = {}, {}
     if of is GROUP and projection.wants_named("members", of):
@@ -58,13 +60,16 @@ def documents(
         groups = memberships.groups(read, grouped)
     shown = []
     for one in found:
-        body = one.body
+        more: dict[str, Any] = {}
         if one.id in members:
-            body = body | {"members": [_member(root, link) for link in members[one.id]]}
+            more["members"] = [_member(root, link) for link in members[one.id]]
         if one.id in groups:
-            body = body | {"groups": [_group(root, link) for link in groups[one.id]]}
+            more["groups"] = [_group(root, link) for link in groups[one.id]]
         meta = Meta(one.id, one.created_at, one.updated_at, one.version, root)
-        shown.append(represent(body, of, meta, projection))
+        if projection == EVERYTHING and of.plain:
+            shown.append(spliced(one.kept, of, meta, more, external_id=one.external_id))
+        else:
+            shown.append(to_json(represent(one.body | more, of, meta, projection)))
     return shown
 
 

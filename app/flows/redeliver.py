@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 from app.deps import Deps
-from app.flows import console, tenancy
+from app.flows.acting import Acting, administrator, operator
 from app.kernel.clock import iso
-from app.kernel.credential import Credential
 from app.kernel.delivery import RECORD_STORE
 from app.kernel.errors import Invalid, NotFound
 from app.store import audit, destinations, lanes, outbox
-from app.store.db import Tx
 from app.store.outbox import Replayed
 
-Acting = AbstractContextManager[tuple[Tx, str]]
-"""A write transaction, and the id of who acts in it."""
-
-
-@contextmanager
-def operator(deps: Deps, slug: str) -> Iterator[tuple[Tx, str]]:
-    """Act as the operator on a tenant; raises NotFound."""
-    tenant = tenancy.of_slug(deps, slug)
-    with deps.db.tx(tenant.id) as tx:
-        yield tx, "operator"
-
-
-@contextmanager
-def administrator(deps: Deps, presented: Credential) -> Iterator[tuple[Tx, str]]:
-    """Act as an administrator, judged again inside the transaction; raises Unauthenticated or Refused."""
-    with console.acting(deps, presented) as (tx, session):
-        yield tx, session.person.id
+__all__ = ["Acting", "administrator", "operator", "replay", "rewind", "switch", "try_now"]
 
 
 def replay(

@@ -6,15 +6,13 @@ import re
 from datetime import timedelta
 
 from app.deps import Deps
-from app.flows import cutoff, rings, statements
+from app.flows import bearers, cutoff, rings, statements
 from app.flows.cutoff import Trigger
-from app.kernel import credential
-from app.kernel.errors import Conflict, Invalid, NotFound, Refused
+from app.kernel.errors import Conflict, Invalid, NotFound
 from app.kernel.tenant import Tenant, TenantId
-from app.store import audit, destinations, people, tenants, tokens
+from app.store import audit, destinations, tenants
 from app.store import statements as stored
 from app.store.chain import FOUNDED
-from app.store.db import Tx
 from keys import jwk
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
@@ -83,47 +81,25 @@ def vouch_for_domain(deps: Deps, slug: str, domain: str, *, verified: bool) -> N
 
 
 def issue_token(
-    deps: Deps, slug: str, kind: str, client: str = "default",
-    *, read_only: bool = False, life: timedelta | None = None, person_id: str | None = None,
+    deps: Deps, slug: str, kind: str, client: str = bearers.DEFAULT_CLIENT,
+    *, name: str = "", scope: str = "write", life: timedelta | None = None,
+    person_id: str | None = None,
 ) -> tuple[str, str]:  # fmt: skip
     """Issue a bearer token; returns (id, the token, shown once). No `life`, no end.
 
-    Kind scim speaks for the tenant; kind api for one person, and ends with that person's access.
     Raises NotFound, Invalid or Refused (the person may not enter).
     """
-    if (kind == "api") != (person_id is not None):
-        raise Invalid("An api token is a person's, a scim token the organization's.")
     tenant = of_slug(deps, slug)
-    token_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
+    wanted = bearers.Wanted(name, kind, client, scope, life, person_id)
     with deps.db.tx(tenant.id) as tx:
-        if person_id is not None:
-            _check_enters(tx, person_id)
-        tokens.add(
-            tx, token_id, kind, secret, now, client=client, person_id=person_id,
-            scope="read" if read_only else "write", expires_at=now + life if life else None,
-        )  # fmt: skip
-        audit.record(
-            tx, deps.ids.new(), now, "operator", "token.issued", token_id, kind=kind, client=client
-        )
-    return token_id, credential.mint(f"ost_{kind}_", tenant.id, token_id, secret)
-
-
-def _check_enters(tx: Tx, person_id: str) -> None:
-    person = people.lock(tx, person_id)
-    if person is None:
-        raise NotFound("There is no such person.")
-    if not person.may_enter:
-        raise Refused("This person is switched off.", code="person_inactive")
+        return bearers.issue(deps, tx, "operator", wanted)
 
 
 def revoke_token(deps: Deps, slug: str, token_id: str) -> None:
     """Revoke a token; raises NotFound when there is none that stands."""
     tenant = of_slug(deps, slug)
-    now = deps.clock()
     with deps.db.tx(tenant.id) as tx:
-        if not tokens.revoke(tx, token_id, now):
-            raise NotFound("There is no such token, or it is revoked already.")
-        audit.record(tx, deps.ids.new(), now, "operator", "token.revoked", token_id)
+        bearers.revoke(deps, tx, "operator", token_id)
 
 
 def add_record_store(deps: Deps, slug: str, url: str, key: str, secret: str) -> str:

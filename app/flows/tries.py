@@ -75,7 +75,7 @@ def forget(tx: Tx, account: str) -> None:
 
 def _own(account: str, visit: Visit, *, known: bool) -> str:
     """The kind under which a try counts for those who made it."""
-    return f"{_tries(account)}:{_hashed(visit.browser if known else _network(visit.address))}"
+    return f"{_tries(account)}:{_hashed(visit.browser if known else network(visit.address))}"
 
 
 def _slow_down(tx: Tx, everyones: str, now: datetime) -> None:
@@ -102,8 +102,8 @@ def _hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _network(address: str | None) -> str:
-    """One IPv4 address, or the /64 in which an IPv6 address is free to move."""
+def network(address: str | None) -> str:
+    """Return one IPv4 address, or the /64 in which an IPv6 address is free to move."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.deps import Deps
-from app.store import audit, guard, leases, once, retention, tenants
+from app.flows import provision_purge
+from app.store import audit, guard, leases, once, retention, scim_trace, tenants, tokens
 from app.store.retention import Over
 
 _DEPARTURES = timedelta(days=90)
@@ -17,7 +18,7 @@ _GIVEN_UP = timedelta(days=365)
 """So long an administrator can see and replay what was given up."""
 
 _STEP = 300
-"""Deliveries dropped in one transaction: others wait at the write gate meanwhile."""
+"""Rows dropped in one transaction: others wait at the write gate meanwhile."""
 
 _STEPS = 5
 """Of a sweep, for each way in which they end: the worker does nothing else meanwhile."""
@@ -27,7 +28,7 @@ _CHECKPOINT_EVERY = timedelta(hours=1)
 
 
 def forget(deps: Deps) -> bool:
-    """Drop claims that have expired, departures of long ago, and deliveries that are over.
+    """Drop what has expired, departures of long ago, deliveries that are over, traces, and the deleted.
 
     A bounded number at once; tells whether some may be left.
     """
@@ -38,7 +39,7 @@ def forget(deps: Deps) -> bool:
     kept = now - timedelta(days=deps.settings.delivered_days)
     ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
     left = [_drop(deps, how, before) for how, before in ends.items()]
-    return any(left)
+    return any([*left, _drop_expired(deps, now), provision_purge.purge(deps), _drop_traces(deps)])
 
 
 def checkpoints(deps: Deps) -> int:
@@ -62,6 +63,31 @@ def checkpoints(deps: Deps) -> int:
             log.info("audit checkpoint", tenant=tenant.slug, entries=end.n, mac=end.mac)
             written += 1
     return written
+
+
+def _drop_traces(deps: Deps) -> bool:
+    before, left = deps.clock() - timedelta(days=deps.settings.trace_days), False
+    with deps.db.system() as system:
+        found = tenants.listed(system)
+    for tenant in found:
+        with deps.db.read(tenant.id) as read:
+            over = scim_trace.over(read, before, 1)
+        for _ in range(_STEPS if over else 0):
+            with deps.db.tx(tenant.id) as tx:
+                over = scim_trace.forget(tx, before, _STEP) == _STEP
+            if not over:
+                break
+        left = left or over
+    return left
+
+
+def _drop_expired(deps: Deps, now: datetime) -> bool:
+    with deps.db.system() as system:
+        found = tokens.expired(system, now, _STEP * _STEPS)
+    for start in range(0, len(found), _STEP):
+        with deps.db.system(write=True) as system:
+            tokens.drop(system, found[start : start + _STEP])
+    return len(found) == _STEP * _STEPS
 
 
 def _drop(deps: Deps, how: Over, before: datetime) -> bool:

@@ -192,7 +192,7 @@ def _to_the_present(table: Table, now: datetime) -> Callable[[Row], Row]:
 
     The columns say it, whatever the table: an epoch is over, and what was begun before the restoration
     leads nowhere (else an assertion used after the backup, whose claim is lost, could be used again);
-    sessions and launches have ended; leases are free.
+    sessions and launches have ended, and so have tokens that were given for an hour; leases are free.
     """
     names = set(table.c.keys())
     fixed: Row = {"cut_at": now, "lease": None, "lease_until": None}
@@ -205,6 +205,8 @@ def _to_the_present(table: Table, now: datetime) -> Callable[[Row], Row]:
             row["epoch"] += 1
         if ends and row["ended_at"] is None:
             row.update(ended_at=now, ended_by=_RESTORED)
+        if row.get("oauth_client_id") and row["revoked_at"] is None:
+            row["revoked_at"] = now
         return row
 
     return brought

@@ -15,18 +15,21 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.kernel.clock import instant
 from app.kernel.tenant import TenantId
-from app.store.sql import insert_once, locked
+from app.store.prepared import Prepared
+from app.store.sql import insert_once
 from app.store.tables.tenants import audit, audit_head
 from keys.seal import Seal
 
 FOUNDED = "tenant.founded"
 """What the first entry of every tenant tells; older ones than it there can't be."""
 _ENTRY, _END = "audit entry", "audit end"
-_NEW = insert(audit)
-_HEAD = select(audit_head.c.n, audit_head.c.mac, audit_head.c.seal).where(
-    audit_head.c.tenant_id == bindparam("tenant")
+_NEW = Prepared(
+    insert(audit), "tenant_id", "id", "at", "actor", "action", "subject", "detail", "n", "mac"
 )
-_MOVED = update(audit_head).where(audit_head.c.tenant_id == bindparam("tenant"))
+_OF_TENANT = audit_head.c.tenant_id == bindparam("tenant")
+_HEAD = select(audit_head.c.n, audit_head.c.mac, audit_head.c.seal).where(_OF_TENANT)
+_HELD = Prepared(_HEAD.with_for_update())
+_MOVED = Prepared(update(audit_head).where(_OF_TENANT), "n", "mac", "seal")
 _CHAINED = (
     select(audit)
     .where(audit.c.tenant_id == bindparam("tenant"), audit.c.n.is_not(None))
@@ -76,9 +79,9 @@ def append(conn: Connection, tenant: TenantId, entries: Iterable[Entry], seal: S
             "tenant_id": tenant, "id": one.id, "at": one.at, "actor": one.actor, "action": one.action,
             "subject": one.subject, "detail": one.detail, "n": end.n, "mac": end.mac,
         })  # fmt: skip
-    conn.execute(_NEW, rows)
+    _NEW.run_each(conn, rows)
     moved = {"tenant": tenant, "n": end.n, "mac": end.mac, "seal": _sealed(tenant, end, seal)}
-    conn.execute(_MOVED, moved)
+    _MOVED.run(conn, moved)
 
 
 def end(conn: Connection, tenant: TenantId) -> End:
@@ -113,14 +116,13 @@ def verify(
 
 def _held(conn: Connection, tenant: TenantId, seal: Seal) -> End:
     """The chain's end, which others can't move until the transaction ends."""
-    asked, head = {"tenant": tenant}, locked(conn, _HEAD)
-    row = conn.execute(head, asked).first()
+    row = _HELD.first(conn, {"tenant": tenant})
     if row is None:
         start = End(0, "")
         insert_once(conn, audit_head, {
             "tenant_id": tenant, "n": start.n, "mac": start.mac, "seal": _sealed(tenant, start, seal),
         })  # fmt: skip
-        row = conn.execute(head, asked).one()
+        row = _HELD.first(conn, {"tenant": tenant})
     return End(row.n, row.mac)
 
 

@@ -14,7 +14,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    exc,
+    func,
+    make_url,
+    select,
+    true,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -24,6 +35,7 @@ from app.store import chain, faults
 from app.store.chain import Entry
 from app.store.faults import Moment
 from app.store.gate import WriterGate
+from app.store.prepared import Prepared, run
 from keys.seal import Seal
 
 _BUSY_MS = 10_000
@@ -35,7 +47,7 @@ the person of a session with one, after 6,000 people and 12,000 sessions had com
 Planning anew costs about 7% of a SCIM get and 26% of a create.
 """
 _NO_TENANT = ""
-_NAME_TENANT = text("SELECT set_config('ostiary.tenant', :tenant, true)")
+_NAME_TENANT = Prepared(select(func.set_config("ostiary.tenant", bindparam("tenant"), true())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,16 @@ class Tx(Read):
     """
 
     entries: list[Entry] = field(default_factory=list)
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what the block does when it ends: for whoever wants to see what would be."""
+        nested, before = self.conn.begin_nested(), len(self.entries)
+        try:
+            yield
+        finally:
+            nested.rollback()
+            del self.entries[before:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +198,7 @@ class Database:
             if not self.is_sqlite:
                 # Row-level security reads this setting; without it no row is visible. Said first in every
                 # transaction, it also finds out whether the connection still lives.
-                conn.execute(_NAME_TENANT, {"tenant": tenant})
+                _NAME_TENANT.scalar(conn, {"tenant": tenant})
         except BaseException:
             conn.close()
             raise
@@ -213,7 +235,7 @@ def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(conn: Connection) -> None:
-        conn.exec_driver_sql(begin)
+        run(conn, begin)
 
     return engine
 

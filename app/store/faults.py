@@ -94,14 +94,19 @@ def without_values(context: ExceptionContext) -> None:
 
     They stand in the DETAIL, and where a value itself is at fault (class 22) in the message too.
     """
-    error: Any = context.original_exception
+    error = context.original_exception
+    if strip_values(error) and context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {error.args[0]}",)
+
+
+def strip_values(error: Any) -> bool:
+    """The same for an error that came from the driver itself; tells whether it was PostgreSQL's."""
     state = getattr(error, "sqlstate", None)
     if not state:
-        return
+        return False
     told = state if state.startswith("22") else f"{state} {error.diag.message_primary}"
     error.args = (told,)
-    if context.sqlalchemy_exception is not None:
-        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {told}",)
+    return True
 
 
 def _kind(error: Fault) -> Kind | None:

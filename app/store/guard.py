@@ -14,8 +14,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 from app.store.db import Read, System, Tx
 from app.store.sql import among, locked
 from app.store.tables.guard import departure, hold
-from app.store.tables.people import person
+from app.store.tables.people import membership, person
 from app.store.tables.scim import resource
 
 COUNTED = ("deactivated", "deleted", "left_group")
@@ -166,6 +168,23 @@ def unsettled(read: Read, hold_id: str) -> list[str]:
     gone = or_(person.c.active.is_(False), person.c.deleted_at.is_not(None))
     found = select(departure.c.person_id).join(person, _THEIRS).where(waiting, gone).distinct()
     return sorted(read.conn.execute(found).scalars())
+
+
+def unsettled_leavers(read: Read, hold_id: str) -> list[tuple[str, str]]:
+    """Return who of a hold left which group, for whom nothing has followed yet: (group, person), sorted.
+
+    Not those who belong to it again.
+    """
+    waiting = and_(
+        _within(read, hold_id), departure.c.settled_at.is_(None), departure.c.kind == "left_group"
+    )
+    again = exists(literal(1)).where(
+        membership.c.tenant_id == departure.c.tenant_id,
+        membership.c.group_id == departure.c.group_id,
+        membership.c.person_id == departure.c.person_id,
+    )
+    found = select(departure.c.group_id, departure.c.person_id).where(waiting, ~again).distinct()
+    return sorted((row.group_id, row.person_id) for row in read.conn.execute(found))
 
 
 def settle(tx: Tx, now: datetime, *, hold_id: str | None = None, ids: Sequence[str] = ()) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     and_,
     bindparam,
@@ -25,9 +24,10 @@ from sqlalchemy.exc import IntegrityError
 from app.kernel.errors import Conflict
 from app.kernel.person import Person
 from app.store.db import Read, Tx
-from app.store.sql import insert_once, locked
+from app.store.prepared import Prepared
+from app.store.sql import insert_once
 from app.store.tables.access import connection
-from app.store.tables.people import identity, person, role_grant
+from app.store.tables.people import group_grant, identity, membership, person, role_grant
 from app.store.tables.scim import external_id
 from scim.text import fold
 
@@ -42,20 +42,39 @@ MAY_ENTER = and_(person.c.active, person.c.deleted_at.is_(None), person.c.blocke
 
 _AT_ONCE = 500
 _OF_TENANT = select(*COLUMNS).where(person.c.tenant_id == bindparam("tenant"))
-_BY_ID = _OF_TENANT.where(person.c.id == bindparam("id"))
-_BY_USER_NAME = _OF_TENANT.where(
-    person.c.user_name_folded == bindparam("folded"), person.c.deleted_at.is_(None)
+_BY_ID = Prepared(_OF_TENANT.where(person.c.id == bindparam("id")))
+_LOCKED = Prepared(_OF_TENANT.where(person.c.id == bindparam("id")).with_for_update())
+_BY_USER_NAME = Prepared(
+    _OF_TENANT.where(
+        person.c.user_name_folded == bindparam("folded"), person.c.deleted_at.is_(None)
+    )
 )
-_NEW = insert(person)
-_SAVED = update(person).where(
-    person.c.tenant_id == bindparam("of"), person.c.id == bindparam("key")
+_ROLES = Prepared(
+    select(role_grant.c.role)
+    .where(role_grant.c.tenant_id == bindparam("tenant"), role_grant.c.person_id == bindparam("id"))
+    .union(
+        select(group_grant.c.what)
+        .join(
+            membership,
+            (membership.c.tenant_id == group_grant.c.tenant_id)
+            & (membership.c.group_id == group_grant.c.group_id),
+        )
+        .where(
+            membership.c.tenant_id == bindparam("tenant"),
+            membership.c.person_id == bindparam("id"),
+            membership.c.kind == "User",
+            group_grant.c.gives == "role",
+        )
+    )
 )
-
-_CUT = (
-    update(person)
-    .where(person.c.tenant_id == bindparam("of"), person.c.id == bindparam("key"))
-    .values(cut_at=bindparam("cut_at"))
-)
+_TOLD = (
+    "user_name", "user_name_folded", "display_name", "given_name", "family_name", "email", "email_folded",
+    "email_verified", "locale", "active", "deleted_at", "blocked_at", "cut_at", "sources", "updated_at",
+)  # fmt: skip
+_NEW = Prepared(insert(person), "tenant_id", "id", "version", "created_at", *_TOLD)
+_THIS = update(person).where(person.c.tenant_id == bindparam("of"), person.c.id == bindparam("key"))
+_SAVED = Prepared(_THIS, "version", *_TOLD)
+_CUT = Prepared(_THIS, "cut_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +95,7 @@ def get(read: Read, person_id: str) -> Person | None:
 
 def lock(tx: Tx, person_id: str) -> Person | None:
     """Find a person and keep others from changing them until the transaction ends."""
-    return _one(tx, locked(tx.conn, _BY_ID), {"id": person_id})
+    return _one(tx, _LOCKED, {"id": person_id})
 
 
 def by_user_name(read: Read, user_name: str) -> Person | None:
@@ -147,23 +166,24 @@ def add(tx: Tx, someone: Person, now: datetime) -> None:
 def add_all(tx: Tx, everyone: Sequence[Person], now: datetime) -> None:
     """Insert people; raises Conflict when a user name is taken."""
     rows = [
-        _row(one) | {"tenant_id": tx.tenant, "id": one.id, "created_at": now, "updated_at": now}
+        _row(one)
+        | {"tenant_id": tx.tenant, "id": one.id, "version": 1, "created_at": now, "updated_at": now}
         for one in everyone
     ]
     with _unique():
-        tx.conn.execute(_NEW, rows)
+        _NEW.run_each(tx.conn, rows)
 
 
 def save(tx: Tx, someone: Person, now: datetime) -> None:
     """Write a person back, with the version counted up; raises Conflict when the user name is taken."""
     row = _row(someone) | {"updated_at": now, "version": someone.version + 1}
     with _unique():
-        tx.conn.execute(_SAVED, row | {"of": tx.tenant, "key": someone.id})
+        _SAVED.run(tx.conn, row | {"of": tx.tenant, "key": someone.id})
 
 
 def cut(tx: Tx, person_id: str, now: datetime) -> None:
     """Note when a person's access ended: what was begun before it leads nowhere."""
-    tx.conn.execute(_CUT, {"of": tx.tenant, "key": person_id, "cut_at": now})
+    _CUT.run(tx.conn, {"of": tx.tenant, "key": person_id, "cut_at": now})
 
 
 @contextmanager
@@ -263,7 +283,13 @@ def revoke_roles(tx: Tx, person_id: str) -> int:
 
 
 def roles(read: Read, person_id: str) -> frozenset[str]:
-    """Return the person's roles in the console."""
+    """Return the person's roles in the console, own ones and those that a group gives."""
+    found = _ROLES.all(read.conn, {"tenant": read.tenant, "id": person_id})
+    return frozenset(row.role for row in found)
+
+
+def own_roles(read: Read, person_id: str) -> frozenset[str]:
+    """Return the roles that were given to the person alone."""
     mine = (role_grant.c.tenant_id == read.tenant) & (role_grant.c.person_id == person_id)
     return frozenset(read.conn.execute(select(role_grant.c.role).where(mine)).scalars())
 
@@ -272,12 +298,12 @@ def _where(read: Read, *conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*COLUMNS).where(person.c.tenant_id == read.tenant, *conditions)
 
 
-def _one(read: Read, statement: Select[Any], key: dict[str, str]) -> Person | None:
-    row = read.conn.execute(statement, {"tenant": read.tenant, **key}).first()
+def _one(read: Read, statement: Prepared, key: dict[str, str]) -> Person | None:
+    row = statement.first(read.conn, {"tenant": read.tenant, **key})
     return None if row is None else of_row(row)
 
 
-def of_row(row: Row[*tuple[Any, ...]], person_id: str | None = None) -> Person:
+def of_row(row: Any, person_id: str | None = None) -> Person:
     """Make a Person of a row that holds COLUMNS; `person_id` where the row's `id` is another's."""
     values = {column.name: getattr(row, column.name) for column in COLUMNS[1:]}
     return Person(id=person_id or row.id, **values)

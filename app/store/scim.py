@@ -6,16 +6,17 @@ and without members, which are rows of `app.store.memberships`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
+    Text,
     bindparam,
+    cast,
     delete,
     exists,
     func,
@@ -26,29 +27,40 @@ from sqlalchemy import (
 )
 
 from app.store.db import Read, Tx
-from app.store.sql import among, count_up, locked, upsert
+from app.store.prepared import Prepared
+from app.store.sql import count_up, upsert
 from app.store.tables.people import membership
 from app.store.tables.scim import HEAD, external_id, resource, tally, value
+from app.store.types import JsonText
 from scim import values
 from scim.attributes import ResourceType
+from scim.text import to_json
 
 _EXTERNAL_ID = "externalId"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
-    """A resource as one provisioning client sees it: `body` holds that client's externalId.
+    """A resource as one provisioning client sees it: with that client's externalId.
 
-    `grouped` tells whether it is a member of any group · `owner`: the client that made it
+    `kept`: its JSON text without it · `grouped` tells whether it is a member of any group · `owner`: the
+    client that made it
     """
 
     id: str
-    body: dict[str, Any]
+    kept: str
+    external_id: str | None
     version: int
     created_at: datetime
     updated_at: datetime
     owner: str
     grouped: bool = False
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The resource as `scim.resource` has it."""
+        read: dict[str, Any] = json.loads(self.kept)
+        return read if self.external_id is None else read | {_EXTERNAL_ID: self.external_id}
 
 
 # As sub-queries, each asked once a row: a join PostgreSQL may get wrong until it has counted the rows.
@@ -65,30 +77,14 @@ _EXTERNAL = (
 _GROUPED = exists(literal(1)).where(
     membership.c.tenant_id == resource.c.tenant_id, membership.c.person_id == resource.c.id
 )
-_RESOURCES = select(
-    resource.c.id, resource.c.body, resource.c.version, resource.c.created_at, resource.c.updated_at,
+RESOURCES = select(
+    resource.c.id, cast(resource.c.body, Text).label("kept"), resource.c.version, resource.c.created_at, resource.c.updated_at,
     resource.c.client, _EXTERNAL.label("external_id"), _GROUPED.label("grouped"),
 ).where(resource.c.tenant_id == bindparam("tenant"), resource.c.type == bindparam("type"))  # fmt: skip
-_ONE = _RESOURCES.where(resource.c.id == bindparam("id"), resource.c.deleted_at.is_(None))
-_DELETED = _RESOURCES.where(resource.c.id == bindparam("id"), resource.c.deleted_at.is_not(None))
-_PAGE = (
-    _RESOURCES.where(resource.c.deleted_at.is_(None))
-    .order_by(resource.c.id)
-    .limit(bindparam("count"))
-    .offset(bindparam("offset"))
-)
-_IDS = (
-    select(resource.c.id)
-    .where(
-        resource.c.tenant_id == bindparam("tenant"),
-        resource.c.type == bindparam("type"),
-        resource.c.deleted_at.is_(None),
-    )
-    .order_by(resource.c.id)
-    .limit(bindparam("count"))
-    .offset(bindparam("offset"))
-)
-_BEARING = (
+_BY_ID = RESOURCES.where(resource.c.id == bindparam("id"))
+_ONE = Prepared(_BY_ID.where(resource.c.deleted_at.is_(None)))
+_DELETED = Prepared(_BY_ID.where(resource.c.deleted_at.is_not(None)))
+_BEARING = Prepared(
     select(resource.c.id, resource.c.deleted_at)
     .join(
         external_id,
@@ -105,15 +101,41 @@ _BEARING = (
     .order_by(resource.c.deleted_at.desc())
     .limit(100)
 )
-_NEW_RESOURCE, _NEW_VALUE, _NEW_EXTERNAL_ID = insert(resource), insert(value), insert(external_id)
-_REWRITTEN = update(resource).where(
-    resource.c.tenant_id == bindparam("tenant"), resource.c.id == bindparam("key")
+_BODY = bindparam("body", type_=JsonText)
+_NEW_RESOURCE = Prepared(
+    insert(resource).values(body=_BODY),
+    "tenant_id", "id", "type", "client", "version", "created_at", "updated_at",
+)  # fmt: skip
+_NEW_VALUE = Prepared(
+    insert(value), "tenant_id", "resource_id", "path", "item", "type", "head", "tail", "number"
 )
-_OLD_VALUE = delete(value).where(
+_NEW_EXTERNAL_ID = Prepared(
+    insert(external_id), "tenant_id", "client", "type", "resource_id", "external_id"
+)
+_REWRITTEN = Prepared(
+    update(resource)
+    .where(resource.c.tenant_id == bindparam("tenant"), resource.c.id == bindparam("key"))
+    .values(body=_BODY),
+    "version", "updated_at", "deleted_at",
+)  # fmt: skip
+_OLD_VALUE = Prepared(delete(value).where(
     value.c.tenant_id == bindparam("tenant"),
     value.c.resource_id == bindparam("id"),
     value.c.path == bindparam("at"),
     value.c.item == bindparam("number"),
+))  # fmt: skip
+_OLD_VALUES = Prepared(delete(value).where(
+    value.c.tenant_id == bindparam("tenant"), value.c.resource_id == bindparam("id")
+))  # fmt: skip
+_LOCKED = Prepared(
+    select(resource.c.version)
+    .where(resource.c.tenant_id == bindparam("tenant"), resource.c.id == bindparam("id"))
+    .with_for_update()
+)
+_KNOWN = Prepared(
+    select(resource.c.id).where(
+        resource.c.tenant_id == bindparam("tenant"), resource.c.id == bindparam("id")
+    )
 )
 
 
@@ -129,47 +151,24 @@ def deleted(read: Read, client: str, of: ResourceType, resource_id: str) -> Stor
 
 def lock(tx: Tx, resource_id: str) -> None:
     """Keep others from changing a resource until the transaction ends."""
-    tx.conn.execute(locked(tx.conn, select(resource.c.version).where(_this(tx, resource_id))))
+    _LOCKED.first(tx.conn, {"tenant": tx.tenant, "id": resource_id})
 
 
 def is_known(read: Read, resource_id: str) -> bool:
     """Tell whether any resource, live or deleted, has this id."""
-    found = read.conn.execute(select(resource.c.id).where(_this(read, resource_id)))
-    return found.first() is not None
+    return _KNOWN.first(read.conn, {"tenant": read.tenant, "id": resource_id}) is not None
 
 
 def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) -> str | None:
     """Return the id of the latest deleted resource with this externalId, unless a live one bears it."""
-    found = read.conn.execute(
-        _BEARING,
+    found = _BEARING.all(
+        read.conn,
         {"tenant": read.tenant, "client": client, "type": of.name, "external_id": external},
-    ).all()
+    )
     gone = [row for row in found if row.deleted_at is not None]
     return (
         max(gone, key=lambda row: row.deleted_at).id if gone and len(gone) == len(found) else None
     )
-
-
-def page(
-    read: Read, client: str, of: ResourceType, condition: ColumnElement[bool] | None, offset: int, count: int
-) -> tuple[list[Stored], int]:  # fmt: skip
-    """Return the live resources of one page, by id, and how many there are on all pages."""
-    found: list[Stored] = []
-    if count:
-        conditions = () if condition is None else (condition,)
-        asked = {"count": count, "offset": offset} | _of(read, client, of)
-        statement = _PAGE.where(*conditions)
-        if offset:
-            # Skipping is cheap over ids alone, and dear over rows with all that is joined to them.
-            ids = read.conn.execute(_IDS.where(*conditions), asked).scalars().all()
-            asked["offset"] = 0
-            statement = _PAGE.where(among(read.conn, resource.c.id, ids))
-        found = [_stored(row) for row in read.conn.execute(statement, asked)]
-    if condition is None:
-        return found, counted(read, of)
-    if len(found) < count and (found or not offset):
-        return found, offset + len(found)
-    return found, _count(read, of, condition)
 
 
 def counted(read: Read, of: ResourceType) -> int:
@@ -188,12 +187,16 @@ def active_people(read: Read, client: str) -> int:
 
 def add(
     tx: Tx, client: str, of: ResourceType, bodies: Mapping[str, Mapping[str, Any]], now: datetime
-) -> None:
-    """Insert resources by id."""
-    tx.conn.execute(_NEW_RESOURCE, [
-        {"tenant_id": tx.tenant, "id": key, "type": of.name, "client": client, "body": _kept(body), "version": 1,
-         "created_at": now, "updated_at": now}
+) -> list[Stored]:
+    """Insert resources by id, and return them."""
+    made = [
+        Stored(key, to_json(_kept(body)), body.get(_EXTERNAL_ID), 1, now, now, client)
         for key, body in bodies.items()
+    ]
+    _NEW_RESOURCE.run_each(tx.conn, [
+        {"tenant_id": tx.tenant, "id": one.id, "type": of.name, "client": client, "body": one.kept,
+         "version": 1, "created_at": now, "updated_at": now}
+        for one in made
     ])  # fmt: skip
     named = [
         {"tenant_id": tx.tenant, "client": client, "type": of.name, "resource_id": key,
@@ -201,19 +204,20 @@ def add(
         for key, body in bodies.items() if _EXTERNAL_ID in body
     ]  # fmt: skip
     if named:
-        tx.conn.execute(_NEW_EXTERNAL_ID, named)
-    tx.conn.execute(
-        _NEW_VALUE,
+        _NEW_EXTERNAL_ID.run_each(tx.conn, named)
+    _NEW_VALUE.run_each(
+        tx.conn,
         [_value_row(tx, of, key, row) for key, body in bodies.items() for row in _rows(body, of)],
     )
     _count_up(tx, of, client, live=len(bodies), active=sum(map(_active, bodies.values())))
+    return made
 
 
 def save(
     tx: Tx, client: str, of: ResourceType, before: Stored, body: Mapping[str, Any], now: datetime
 ) -> Stored:
     """Write a resource back, with the version counted up; of its values only the changed rows."""
-    _rewrite(tx, before, body, now)
+    kept = _rewrite(tx, before, body, now)
     _rename(tx, client, of, before, body)
     old, new = set(_rows(before.body, of)), set(_rows(body, of))
     gone = [
@@ -221,21 +225,19 @@ def save(
         for row in old - new
     ]
     if gone:
-        tx.conn.execute(_OLD_VALUE, gone)
+        _OLD_VALUE.run_each(tx.conn, gone)
     come = [_value_row(tx, of, before.id, row) for row in new - old]
     if come:
-        tx.conn.execute(_NEW_VALUE, come)
+        _NEW_VALUE.run_each(tx.conn, come)
     if by := _active(body) - _active(before.body):
         _count_up(tx, of, before.owner, live=0, active=by)
-    return replace(before, body=dict(body), version=before.version + 1, updated_at=now)
+    return _next(before, kept, body, now)
 
 
 def remove(tx: Tx, of: ResourceType, gone: Stored, now: datetime) -> None:
     """Delete a resource softly: its body and externalIds stay, so that it can be restored."""
     _rewrite(tx, gone, gone.body, now, deleted_at=now)
-    tx.conn.execute(
-        delete(value).where(value.c.tenant_id == tx.tenant, value.c.resource_id == gone.id)
-    )
+    _OLD_VALUES.run(tx.conn, {"tenant": tx.tenant, "id": gone.id})
     _count_up(tx, of, gone.owner, live=-1, active=-_active(gone.body))
 
 
@@ -243,49 +245,37 @@ def restore(
     tx: Tx, client: str, of: ResourceType, gone: Stored, body: Mapping[str, Any], now: datetime
 ) -> Stored:
     """Let a deleted resource live again, with a new body."""
-    _rewrite(tx, gone, body, now)
+    kept = _rewrite(tx, gone, body, now)
     _rename(tx, client, of, gone, body)
-    tx.conn.execute(_NEW_VALUE, [_value_row(tx, of, gone.id, row) for row in _rows(body, of)])
+    _NEW_VALUE.run_each(tx.conn, [_value_row(tx, of, gone.id, row) for row in _rows(body, of)])
     _count_up(tx, of, gone.owner, live=1, active=_active(body))
-    return replace(gone, body=dict(body), version=gone.version + 1, updated_at=now, grouped=False)
+    return replace(_next(gone, kept, body, now), grouped=False)
+
+
+def _next(before: Stored, kept: str, body: Mapping[str, Any], now: datetime) -> Stored:
+    return replace(
+        before, kept=kept, external_id=body.get(_EXTERNAL_ID), version=before.version + 1, updated_at=now
+    )  # fmt: skip
 
 
 def _one(
-    read: Read, statement: Select[Any], client: str, of: ResourceType, resource_id: str
+    read: Read, statement: Prepared, client: str, of: ResourceType, resource_id: str
 ) -> Stored | None:
-    row = read.conn.execute(statement, {"id": resource_id} | _of(read, client, of)).first()
-    return None if row is None else _stored(row)
+    row = statement.first(read.conn, {"id": resource_id} | asked(read, client, of))
+    return None if row is None else stored(row)
 
 
-def _of(read: Read, client: str, of: ResourceType) -> dict[str, Any]:
+def asked(read: Read, client: str, of: ResourceType) -> dict[str, Any]:
+    """What `RESOURCES` asks by."""
     return {"tenant": read.tenant, "client": client, "type": of.name}
 
 
-def _this(read: Read, resource_id: str) -> ColumnElement[bool]:
-    return (resource.c.tenant_id == read.tenant) & (resource.c.id == resource_id)
-
-
-def _stored(row: Row[Any]) -> Stored:
-    body = dict(row.body)
-    if row.external_id is not None:
-        body[_EXTERNAL_ID] = row.external_id
+def stored(row: Any) -> Stored:
+    """Read one of its rows."""
     return Stored(
-        row.id, body, row.version, row.created_at, row.updated_at, row.client, bool(row.grouped)
-    )
-
-
-def _count(read: Read, of: ResourceType, condition: ColumnElement[bool]) -> int:
-    statement = (
-        select(func.count())
-        .select_from(resource)
-        .where(
-            resource.c.tenant_id == read.tenant,
-            resource.c.type == of.name,
-            resource.c.deleted_at.is_(None),
-            condition,
-        )
-    )
-    return read.conn.execute(statement).scalar_one()
+        row.id, row.kept, row.external_id, row.version, row.created_at, row.updated_at, row.client,
+        bool(row.grouped),
+    )  # fmt: skip
 
 
 def _count_up(tx: Tx, of: ResourceType, owner: str, *, live: int, active: int) -> None:
@@ -321,11 +311,13 @@ def _rewrite(
     body: Mapping[str, Any],
     now: datetime,
     deleted_at: datetime | None = None,
-) -> None:
-    tx.conn.execute(_REWRITTEN, {
-        "tenant": tx.tenant, "key": before.id, "body": _kept(body), "version": before.version + 1,
+) -> str:
+    kept = to_json(_kept(body))
+    _REWRITTEN.run(tx.conn, {
+        "tenant": tx.tenant, "key": before.id, "body": kept, "version": before.version + 1,
         "updated_at": now, "deleted_at": deleted_at,
     })  # fmt: skip
+    return kept
 
 
 def _rename(tx: Tx, client: str, of: ResourceType, before: Stored, body: Mapping[str, Any]) -> None:

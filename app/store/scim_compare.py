@@ -6,11 +6,11 @@ Texts are compared by code points on both databases, and as far as their first H
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, and_, func, true
+from sqlalchemy import ColumnElement, FromClause, and_, func, literal, true
 
 from app.store.sql import position
 from app.store.tables.scim import HEAD
@@ -32,13 +32,19 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 def row(v: FromClause, path: AttrPath, compare: Compare | None) -> Condition:
     """A row of `scim_value` that has the path, or one beneath it, and compares so."""
     if compare is None:
-        return v.c.path.in_(path.leaves)
+        return has_path(v, path.leaves)
     if path.leaf.type is AttrType.BOOLEAN:
         word = "true" if compare.operand else "false"
         return and_(v.c.path == path.text, _ordered(compare.op, v.c.head, word))
     if compare.on_number:
         return and_(v.c.path == path.text, _ordered(compare.op, v.c.number, compare.operand))
     return and_(v.c.path == path.text, _on_halves(v, compare.op, str(compare.operand)))
+
+
+def has_path(v: FromClause, paths: Iterable[str]) -> Condition:
+    """A row of `scim_value` that has one of these paths."""
+    # Each a parameter of its own: one for all of them would be spread out anew at each execution.
+    return v.c.path.in_([literal(path) for path in paths])
 
 
 def _ordered(op: str, left: ColumnElement[Any], right: Any) -> Condition:

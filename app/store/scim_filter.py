@@ -17,6 +17,7 @@ from typing import Protocol
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Select,
     Text,
     and_,
     case,
@@ -32,7 +33,7 @@ from sqlalchemy import (
 )
 
 from app.store.db import Read
-from app.store.scim_compare import Condition, on_text, on_time, row
+from app.store.scim_compare import Condition, has_path, on_text, on_time, row
 from app.store.sql import one_of
 from app.store.tables.people import membership
 from app.store.tables.scim import external_id, resource, value
@@ -46,23 +47,54 @@ from scim.values import Row
 _V, _W = value.alias("v"), value.alias("w")
 _X, _M, _LIVE = external_id.alias("x"), membership.alias("m"), resource.alias("live")
 
+_ELSEWHERE = {"id", "externalId", "meta", "schemas", "members", "groups"}
+"""What has no rows there."""
 
-def condition(node: Node, read: Read, of: ResourceType, client: str, base_url: str) -> Condition:
+
+def condition(
+    node: Node, read: Read, of: ResourceType, client: str, base_url: str, *, indexed: bool = True
+) -> Condition:
     """The condition under which a row of `scim_resource` matches the filter.
 
-    externalIds are those of the `client`; `base_url` is the SCIM root's. Raises InvalidFilter for
-    what is no string in the database (`meta.created co "2026"`).
+    externalIds are those of the `client`; `base_url` is the SCIM root's. Not `indexed`, it is asked of
+    one resource after the other: for whoever walks through them until enough match. Raises InvalidFilter
+    for what is no string in the database (`meta.created co "2026"`).
     """
-    asked = _Asked(read, of, client, base_url)
-    return _holds(node, _Whole(asked, indexed=True))
+    asked = Asked(read.tenant, read.conn.dialect.name, of, client, base_url)
+    return _holds(node, _Whole(asked, indexed))
+
+
+def owners(node: Node, read: Read, of: ResourceType) -> Select[str] | None:
+    """The ids of what matches, where one look at the index of values finds them: some several times."""
+    if not isinstance(node, Present | Compare | ValuePath) or (
+        isinstance(node, Compare) and node.op == "ne"
+    ):
+        return None
+    path = node.path
+    if path.urn is None and path.attribute.name in _ELSEWHERE:
+        return None
+    if isinstance(node, ValuePath):
+        found = _entry_rows(path, node.node)
+    else:
+        found = [row(_V, path, node if isinstance(node, Compare) else None)]
+    mine = _V.c.tenant_id == read.tenant, _V.c.type == of.name
+    return select(_V.c.resource_id).where(*mine, *found)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    read: Read
+class Asked:
+    """Of whose resources, and on which database, a filter is asked."""
+
+    tenant: str
+    dialect: str
     of: ResourceType
     client: str
     base_url: str
+
+
+def built(node: Node, asked: Asked) -> Condition:
+    """The same, of what need be no transaction's."""
+    return _holds(node, _Whole(asked, indexed=True))
 
 
 class _Scope(Protocol):
@@ -101,7 +133,7 @@ def _holds(node: Node, scope: _Scope) -> Condition:
 class _Whole:
     """A resource: its values' rows, and what is kept in columns and tables of their own."""
 
-    asked: _Asked
+    asked: Asked
     indexed: bool
 
     def aside(self) -> _Whole:
@@ -119,8 +151,7 @@ class _Whole:
                 return self._schemas(lambda row: compare is None or matches_rows(compare, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: link.some(path, compare))
-        mine = _V.c.type == self.asked.of.name
-        return self._with(_V, _V.c.resource_id, mine, row(_V, path, compare))
+        return self._with(_V, _V.c.resource_id, *self.typed, row(_V, path, compare))
 
     def entry(self, path: AttrPath, inner: Node) -> Condition:
         match path.attribute.name if path.urn is None else "":
@@ -130,26 +161,22 @@ class _Whole:
                 return self._schemas(lambda row: matches_rows(inner, [row]))
             case "members" | "groups" as name:
                 return self._linked(name, lambda link: _holds(inner, link))
-        terms = _terms(inner)
-        lead = min((t for t in terms if _leads(t)), key=_breadth, default=None)
-        entry = _Entry(_V)
-        if isinstance(lead, Compare):
-            found = row(_V, lead.path, lead)
-            rest = [_holds(term, entry) for term in terms if term is not lead]
-        else:
-            found, rest = row(_V, path, None), [_holds(inner, entry)]
-        mine = _V.c.type == self.asked.of.name
-        return self._with(_V, _V.c.resource_id, mine, found, *rest)
+        return self._with(_V, _V.c.resource_id, *self.typed, *_entry_rows(path, inner))
+
+    @property
+    def typed(self) -> tuple[Condition, ...]:
+        """What leads to the index; with one resource's id it would lead SQLite astray, to all of its type."""
+        return (_V.c.type == self.asked.of.name,) if self.indexed else ()
 
     def _with(
         self, rows: FromClause, owner: ColumnElement[str], *conditions: Condition
     ) -> Condition:
         """Whether the resource owns a row for which the conditions hold."""
-        mine = rows.c.tenant_id == self.asked.read.tenant
+        mine = rows.c.tenant_id == self.asked.tenant
         if not self.indexed:
             return exists(literal(1)).where(mine, owner == resource.c.id, *conditions)
         owners = select(owner).where(mine, *conditions)
-        return one_of(self.asked.read.conn, resource.c.id, owners)
+        return one_of(self.asked.dialect, resource.c.id, owners)
 
     def _external(self, compare: Compare | None) -> Condition:
         of = (_X.c.client == self.asked.client) & (_X.c.type == self.asked.of.name)
@@ -187,7 +214,7 @@ class _Whole:
         ]
         if not paths:
             return false()
-        return self._with(_V, _V.c.resource_id, _V.c.type == of.name, _V.c.path.in_(paths))
+        return self._with(_V, _V.c.resource_id, _V.c.type == of.name, has_path(_V, paths))
 
     def _linked(self, name: str, test: Callable[[_Link], Condition]) -> Condition:
         if self.asked.of.root(name) is None:
@@ -225,7 +252,7 @@ class _Entry:
 class _Link:
     """One membership, seen from the group (`members`) or from the member (`groups`)."""
 
-    asked: _Asked
+    asked: Asked
     row: FromClause
     other: ColumnElement[str]
     name: str
@@ -260,6 +287,16 @@ class _Link:
             )
             .scalar_subquery()
         )
+
+
+def _entry_rows(path: AttrPath, inner: Node) -> list[Condition]:
+    """What a row must be for its entry to be as the brackets say: first the term to look up by."""
+    terms, entry = _terms(inner), _Entry(_V)
+    lead = min((t for t in terms if _leads(t)), key=_breadth, default=None)
+    if not isinstance(lead, Compare):
+        return [row(_V, path, None), _holds(inner, entry)]
+    rest = [_holds(term, entry) for term in terms if term is not lead]
+    return [row(_V, lead.path, lead), *rest]
 
 
 def _terms(node: Node) -> list[Node]:

@@ -28,42 +28,48 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.store.prepared import Prepared
+
 
 def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert unless a unique key is taken; tells whether the row is new."""
-    statement = _insert_once(conn.dialect.name, table)
-    return conn.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return _insert_once(table, tuple(row)).run(conn, row) == 1
 
 
 # Building a statement costs several times what running it does, so each is built once.
 @cache
-def _insert_once(dialect: str, table: Table) -> Any:
-    return _insert(dialect, table).on_conflict_do_nothing()
+def _insert_once(table: Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(lambda dialect: _insert(dialect, table).on_conflict_do_nothing(), *names)
 
 
 def upsert(conn: Connection, table: Table, row: Mapping[str, Any], key: Sequence[str]) -> None:
     """Insert, or replace the other columns of the row with this key."""
-    conn.execute(_upsert(conn.dialect.name, table, tuple(row), tuple(key)), row)
+    _upsert(table, tuple(row), tuple(key)).run(conn, row)
 
 
 @cache
-def _upsert(dialect: str, table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
-    statement = _insert(dialect, table)
-    rest = {name: statement.excluded[name] for name in names if name not in key}
-    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+def _upsert(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Prepared:
+    def statement(dialect: str) -> Any:
+        made = _insert(dialect, table)
+        rest = {name: made.excluded[name] for name in names if name not in key}
+        return made.on_conflict_do_update(index_elements=key, set_=rest)
+
+    return Prepared(statement, *names)
 
 
 def count_up(conn: Connection, table: Table, key: Mapping[str, Any], by: Mapping[str, int]) -> None:
     """Add to numbers in the row with this key, which is made if need be."""
-    statement = _counting(conn.dialect.name, table, tuple(key), tuple(by))
-    conn.execute(statement, {**key, **by})
+    _counting(table, tuple(key), tuple(by)).run(conn, {**key, **by})
 
 
 @cache
-def _counting(dialect: str, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
-    statement = _insert(dialect, table)
-    counted = {column: table.c[column] + statement.excluded[column] for column in columns}
-    return statement.on_conflict_do_update(index_elements=key, set_=counted)
+def _counting(table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Prepared:
+    def statement(dialect: str) -> Any:
+        made = _insert(dialect, table)
+        counted = {column: table.c[column] + made.excluded[column] for column in columns}
+        return made.on_conflict_do_update(index_elements=key, set_=counted)
+
+    return Prepared(statement, *key, *columns)
 
 
 def _insert(dialect: str, table: Table) -> Any:
@@ -92,14 +98,14 @@ def _each(conn: Connection, ids: Iterable[str]) -> Select[Any]:
 
 
 def one_of(
-    conn: Connection, column: ColumnElement[str], found: Select[*tuple[Any, ...]]
+    dialect: str, column: ColumnElement[str], found: Select[*tuple[Any, ...]]
 ) -> ColumnElement[bool]:
     """Whether the column is one of what the query finds.
 
     PostgreSQL would join the two in an order that it guesses, and before it has counted the rows of a
     new tenant each against each; an array it makes once and then looks up by.
     """
-    if conn.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return column.in_(found)
     array = func.array(found.scalar_subquery(), type_=postgresql.ARRAY(Text))
     return column == any_(array)

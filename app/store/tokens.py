@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Label,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from app.kernel import credential
 from app.kernel.credential import Credential
 from app.kernel.tenant import Tenant
-from app.store.db import Read, Tx
+from app.store.db import Read, System, Tx
 from app.store.people import MAY_ENTER
+from app.store.prepared import Prepared
 from app.store.tables.people import person
 from app.store.tables.tenants import tenant, token
+from app.store.types import Time
 
 _TOUCH_AFTER = timedelta(minutes=1)
 
@@ -35,16 +52,26 @@ class Token:
 def add(
     tx: Tx, token_id: str, kind: str, secret: bytes, now: datetime,
     *, client: str = "default", scope: str = "write", expires_at: datetime | None = None,
-    person_id: str | None = None,
+    person_id: str | None = None, name: str | None = None, created_by: str | None = None,
+    oauth_client_id: str | None = None,
 ) -> None:  # fmt: skip
     """Insert a token; only the secret's digest is kept."""
-    tx.conn.execute(insert(token).values(
-        tenant_id=tx.tenant, id=token_id, kind=kind, client=client, scope=scope, person_id=person_id,
-        digest=credential.digest(secret), created_at=now, expires_at=expires_at,
-    ))  # fmt: skip
+    tx.conn.execute(_ADD, {
+        "tenant_id": tx.tenant, "id": token_id, "kind": kind, "client": client, "scope": scope,
+        "person_id": person_id, "digest": credential.digest(secret), "created_at": now,
+        "expires_at": expires_at, "name": name, "created_by": created_by,
+        "oauth_client_id": oauth_client_id,
+    })  # fmt: skip
 
 
-_STANDING = (
+_SHOWN = token.c[
+    "id", "name", "kind", "client", "scope", "person_id", "created_at", "created_by", "expires_at",
+    "revoked_at", "last_used_at",
+]  # fmt: skip
+_creator, _whose = person.alias("creator"), person.alias("whose")
+_ADD = insert(token)
+_DROP = delete(token).where(token.c.tenant_id == bindparam("of"), token.c.id == bindparam("which"))
+_STANDING = Prepared(
     select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
     .join(tenant, tenant.c.id == token.c.tenant_id)
     .outerjoin(
@@ -55,7 +82,7 @@ _STANDING = (
         token.c.id == bindparam("id"),
         token.c.kind == bindparam("kind"),
         token.c.revoked_at.is_(None),
-        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now")),
+        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now", type_=Time)),
         tenant.c.enabled,
         or_(token.c.person_id.is_(None), MAY_ENTER),
     )
@@ -67,9 +94,9 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
 
     A person's token stands only while sign-in is open to that person.
     """
-    row = read.conn.execute(
-        _STANDING, {"tenant": read.tenant, "id": presented.id, "kind": kind, "now": now}
-    ).first()
+    row = _STANDING.first(
+        read.conn, {"tenant": read.tenant, "id": presented.id, "kind": kind, "now": now}
+    )
     if row is None or not credential.matches(presented, row.digest):
         return None
     owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page)
@@ -77,10 +104,43 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
     return Token(row.id, row.kind, row.client, row.scope, owner, row.person_id, stale)
 
 
+def listed(read: Read, now: datetime, most: int) -> list[dict[str, Any]]:
+    """Return the tenant's tokens without secrets, those that stand first, then the newest.
+
+    Left out are those that OAuth clients were given. `state` is standing, expired or revoked;
+    `creator` and `whose` are the rows' people, as far as there are any.
+    """
+    over = token.c.expires_at.is_not(None) & (token.c.expires_at <= now)
+    state = case((token.c.revoked_at.is_not(None), "revoked"), (over, "expired"), else_="standing")
+    rows = read.conn.execute(
+        select(*_SHOWN, state.label("state"), _name(_creator, "creator"), _name(_whose, "whose"))
+        .outerjoin(_creator, _of_token(_creator, token.c.created_by))
+        .outerjoin(_whose, _of_token(_whose, token.c.person_id))
+        .where(token.c.tenant_id == read.tenant, token.c.oauth_client_id.is_(None))
+        .order_by(case((state == "standing", 0), else_=1), token.c.created_at.desc())
+        .limit(most)
+    )
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _of_token(who: FromClause, key: Column[str]) -> ColumnElement[bool]:
+    return (who.c.tenant_id == token.c.tenant_id) & (who.c.id == key)
+
+
+def _name(who: FromClause, label: str) -> Label[str | None]:
+    return func.coalesce(who.c.display_name, who.c.user_name, who.c.email).label(label)
+
+
 def touch(tx: Tx, token_id: str, now: datetime) -> None:
     """Note a use; called once a minute at most."""
     mine = (token.c.tenant_id == tx.tenant) & (token.c.id == token_id)
     tx.conn.execute(update(token).where(mine).values(last_used_at=now))
+
+
+def clients(read: Read, kind: str) -> list[str]:
+    """Return the provisioning clients for whom there ever was a token, sorted."""
+    mine = (token.c.tenant_id == read.tenant) & (token.c.kind == kind)
+    return sorted(read.conn.execute(select(token.c.client).where(mine).distinct()).scalars())
 
 
 def revoke(tx: Tx, token_id: str, now: datetime) -> bool:
@@ -100,3 +160,29 @@ def revoke_all(tx: Tx, person_id: str, now: datetime) -> int:
         & or_(token.c.expires_at.is_(None), token.c.expires_at > now)
     )
     return tx.conn.execute(update(token).where(mine).values(revoked_at=now)).rowcount
+
+
+def revoke_given(tx: Tx, oauth_client_id: str, now: datetime) -> int:
+    """Revoke every token that an OAuth client was given; returns how many stood."""
+    mine = (
+        (token.c.tenant_id == tx.tenant)
+        & (token.c.oauth_client_id == oauth_client_id)
+        & token.c.revoked_at.is_(None)
+        & (token.c.expires_at > now)
+    )
+    return tx.conn.execute(update(token).where(mine).values(revoked_at=now)).rowcount
+
+
+def expired(system: System, now: datetime, most: int) -> list[tuple[str, str]]:
+    """Return (tenant, id) of given tokens that have expired, the oldest first, by a mere read."""
+    over = token.c.oauth_client_id.is_not(None) & (token.c.expires_at < now)
+    found = (
+        select(token.c.tenant_id, token.c.id).where(over).order_by(token.c.expires_at).limit(most)
+    )
+    return [(row.tenant_id, row.id) for row in system.conn.execute(found)]
+
+
+def drop(system: System, found: Iterable[tuple[str, str]]) -> None:
+    """Drop tokens that have expired."""
+    for tenant_id, token_id in found:
+        system.conn.execute(_DROP, {"of": tenant_id, "which": token_id})

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table, Text
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 metadata = MetaData(
     naming_convention={
@@ -23,6 +23,15 @@ Str = Text().with_variant(Text(collation="C"), "postgresql")
 
 Json = JSON(none_as_null=True)
 """A document; never searched inside, what is searched has rows of its own."""
+
+
+class JsonText(UserDefinedType[str]):
+    """A document's text, bound as it is where a Json column takes it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "JSON"
 
 
 class Time(TypeDecorator[datetime]):

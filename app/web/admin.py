@@ -17,19 +17,23 @@ from app.kernel.errors import NotFound
 from app.store import audit, connections, console, destinations, people, platforms
 from app.store import guard as guarded
 from app.store.sessions import Session
-from app.web import admin_outbox, guard, here
+from app.web import admin_groups, admin_outbox, admin_provisioning, admin_tokens, guard, here
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-blueprint.register_blueprint(admin_outbox.blueprint)
+for part in (admin_outbox, admin_groups, admin_provisioning, admin_tokens):
+    blueprint.register_blueprint(part.blueprint)
 
 _PAGE = 50
 _LONGEST_SEARCH = 100
 _SECTIONS = {
     "/admin": "Overview",
     "/admin/people": "People",
+    "/admin/groups": "Groups",
+    "/admin/provisioning": "Provisioning",
     "/admin/departures": "Departures",
     "/admin/platforms": "Platforms",
     "/admin/connections": "Sign-in",
+    "/admin/tokens": "Tokens",
     "/admin/outbox": "Deliveries",
     "/admin/destinations": "Record stores",
     "/admin/log": "Audit log",

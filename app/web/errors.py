@@ -1,7 +1,8 @@
 """The one place where an error becomes a response, in the words of the protocol that asked.
 
 /scim  application/scim+json (RFC 7644 §3.12)    /lti, /sso  a page with a code and a way out
-/api, /xapi  application/problem+json (RFC 9457)  elsewhere   a page
+/api, /xapi  application/problem+json (RFC 9457)  /oauth      JSON with an OAuth code (RFC 6749 §5.2)
+elsewhere    a page
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from app.web import here
 from lti.errors import LtiError
 from scim.errors import ScimError, error_document
 from sso.errors import SignInRefused
+
+_OAUTH = ("/oauth", "/.well-known/oauth-")
+_OF_TOKENS = ("invalid_token", "insufficient_scope")
+"""Codes of RFC 6750 §3.1 for a bearer token that came and is not enough."""
 
 _HTML_FREE = ("/api", "/xapi", "/healthz", "/readyz", "/metrics", "/lti/jwks")
 
@@ -54,6 +59,8 @@ def render(fault: Fault) -> Response:
     here.note(error=fault.code)
     if request.path.startswith("/scim"):
         response = _scim(fault)
+    elif request.path.startswith(_OAUTH):
+        response = _oauth(fault)
     elif request.path.startswith(_HTML_FREE):
         response = _problem(fault)
     else:
@@ -63,14 +70,24 @@ def render(fault: Fault) -> Response:
     response.status_code = fault.status
     if fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
-    if fault.status == http.HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
-        scheme = (
-            'Basic realm="Ostiary"'
-            if request.path.startswith("/xapi")
-            else 'Bearer realm="Ostiary"'
-        )
-        response.headers["WWW-Authenticate"] = scheme
+    if fault.status == http.HTTPStatus.UNAUTHORIZED or fault.code in _OF_TOKENS:
+        response.headers.setdefault("WWW-Authenticate", _challenge(fault))
     return response
+
+
+def _challenge(fault: Fault) -> str:
+    """Say how to come in; without an error where no token came (RFC 6750 §3)."""
+    if request.path.startswith("/xapi"):
+        return 'Basic realm="Ostiary"'
+    said = f', error="{fault.code}"' if fault.code in _OF_TOKENS else ""
+    return f'Bearer realm="Ostiary"{said}'
+
+
+def _oauth(fault: Fault) -> Response:
+    """An error beside those of the standard's own list is put into the nearest of its words."""
+    codes = {429: "temporarily_unavailable", 503: "temporarily_unavailable", 500: "server_error"}
+    code = codes.get(fault.status, "invalid_request")
+    return jsonify(error=code, error_description=fault.message)
 
 
 def _scim(fault: Fault) -> Response:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from flask import g, request
@@ -14,6 +15,7 @@ from app.kernel.errors import Refused, Unauthenticated, Unavailable
 from app.kernel.person import Person
 from app.kernel.tenant import Tenant, TenantId
 from app.store import launches, people, sessions, tokens
+from app.store.db import Read
 from app.store.launches import Launch
 from app.store.sessions import Session
 from app.store.tokens import Token
@@ -22,33 +24,38 @@ from keys.errors import SealBroken
 
 _SIGN_IN_FIRST = "Sign in first."
 _OPEN_AGAIN = "This activity is no longer open here. Open it again from your course."
+_INVALID = "invalid_token"
 _LAUNCH_TOKEN = "launch token"  # noqa: S105 - the name of a purpose
 _LAUNCH_TOKEN_LIFE = timedelta(hours=1)
 
 
 def bearer(kind: str) -> Token:
     """Return the request's standing bearer token (RFC 6750 §2.1); raises Unauthenticated."""
+    with reading(kind) as (token, _):
+        return token
+
+
+@contextmanager
+def reading(kind: str) -> Iterator[tuple[Token, Read]]:
+    """The same, with the snapshot in which it was found; raises Unauthenticated."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("Send a bearer token in the Authorization header.")
-    return _token(kind, credential.parse(f"ost_{kind}_", text.strip()))
-
-
-def _token(kind: str, presented: credential.Credential | None) -> Token:
-    deps = here.deps()
+    presented = credential.parse(f"ost_{kind}_", text.strip())
     if presented is None:
-        raise Unauthenticated("The token is not one of ours.")
+        raise Unauthenticated("The token is not one of ours.", code=_INVALID)
+    deps = here.deps()
     now = deps.clock()
     with deps.db.read(presented.tenant) as read:
         token = tokens.standing(read, presented, kind, now)
-    if token is None:
-        raise Unauthenticated("The token is unknown, expired or revoked.")
+        if token is None:
+            raise Unauthenticated("The token is unknown, expired or revoked.", code=_INVALID)
+        here.note(tenant=token.tenant.id, token=token.id)
+        yield token, read
     if token.stale:
         # Who reads is answered also while the database can't be written to.
         with suppress(Unavailable), deps.db.tx(presented.tenant) as tx:
             tokens.touch(tx, token.id, now)
-    here.note(tenant=token.tenant.id, token=token.id)
-    return token
 
 
 def token_of_person() -> tuple[Person, Tenant]:
@@ -57,7 +64,7 @@ def token_of_person() -> tuple[Person, Tenant]:
     with here.deps().db.read(token.tenant.id) as read:
         someone = people.get(read, token.person_id) if token.person_id else None
     if someone is None or not someone.may_enter:
-        raise Unauthenticated("The token is unknown, expired or revoked.")
+        raise Unauthenticated("The token is unknown, expired or revoked.", code=_INVALID)
     here.note(person=someone.id)
     return someone, token.tenant
 

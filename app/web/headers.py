@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from lti.urls import parse_http_url
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -15,6 +19,19 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action {forms}; frame-ancestors {framers}"
 )
+
+
+def _policy(forms: str, framers: str) -> str:
+    return _POLICY.format(forms=forms, framers=framers)
+
+
+_FIXED = {
+    "Content-Security-Policy": _policy("'self'", "'none'"),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
 
 
 def framed_by(origins: Iterable[str]) -> None:
@@ -41,20 +58,31 @@ def forms_go_to(*origins: str) -> None:
 
 
 def install(app: Flask) -> None:
-    """Set the headers on every response."""
-    secure = app.extensions["ostiary"].settings.secure
+    """Set the headers on every response; what a handler has set itself stays."""
+    fixed = dict(_FIXED)
+    if app.extensions["ostiary"].settings.secure:
+        fixed["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
 
     @app.after_request
-    def protect(response: Response) -> Response:
-        policy = _POLICY.format(
-            forms=g.get("form_targets", "'self'"), framers=g.get("framers", "'none'")
-        )
-        response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
-        if secure:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
+    def framed(response: Response) -> Response:
+        if "framers" in g or "form_targets" in g:
+            policy = _policy(g.get("form_targets", "'self'"), g.get("framers", "'none'"))
+            response.headers.setdefault("Content-Security-Policy", policy)
         return response
+
+    app.wsgi_app = _Protected(app.wsgi_app, fixed)  # type: ignore[method-assign]
+
+
+class _Protected:
+    """Adds what is missing of some headers, below Flask: there each of them would cost a search."""
+
+    def __init__(self, app: WSGIApplication, fixed: Mapping[str, str]) -> None:
+        self._app, self._fixed = app, fixed
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, said: list[tuple[str, str]], *error: Any) -> Any:
+            there = {name for name, _ in said}
+            more = [pair for pair in self._fixed.items() if pair[0] not in there]
+            return start_response(status, said + more, *error)
+
+        return self._app(environ, start)

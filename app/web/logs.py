@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import secrets
@@ -16,6 +17,7 @@ from flask import Flask, Response, g, request
 
 from app.web import metrics
 
+_STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # By default a traceback lists each frame's local variables: passwords, tokens, keys.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -45,7 +47,7 @@ def configure(level: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _STAMP,
     ]
     structlog.configure(
         processors=[
@@ -72,7 +74,8 @@ def configure(level: str) -> None:
 def install(app: Flask) -> None:
     """Log every request once it is answered."""
     configure(app.extensions["ostiary"].settings.log_level)
-    log = structlog.get_logger("ostiary.web")
+    level = app.extensions["ostiary"].settings.log_level.upper()
+    told = logging.getLevelNamesMapping()[level] <= logging.INFO
 
     @app.before_request
     def begin() -> None:
@@ -84,12 +87,20 @@ def install(app: Flask) -> None:
     def end(response: Response) -> Response:
         took = time.monotonic() - g.started
         response.headers["X-Request-Id"] = g.request_id
-        route = str(request.url_rule) if request.url_rule else "unmatched"
+        route = request.url_rule.rule if request.url_rule else "unmatched"
         with suppress(OSError):  # its files may lie on a full disk
             metrics.observe(request.method, route, response.status_code, took)
-        log.info(
-            "request", request_id=g.request_id, method=request.method, route=route,
-            status=response.status_code, ms=round(took * 1000, 1), client=request.remote_addr,
-            **g.get("log_fields", {}),
-        )  # fmt: skip
+        if told:
+            _tell({
+                "request_id": g.request_id, "method": request.method, "route": route,
+                "status": response.status_code, "ms": round(took * 1000, 1), "client": request.remote_addr,
+                **g.get("log_fields", {}),
+                "event": "request", "level": "info",
+            })  # fmt: skip
         return response
+
+
+def _tell(line: dict[str, object]) -> None:
+    """Write a request's line where structlog writes: its own way to the same text takes three times as long."""
+    lines = structlog.get_config()["logger_factory"]()
+    lines.msg(json.dumps(_STAMP(None, "info", line)))

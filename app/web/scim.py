@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, abort, request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.flows import provision, throttle
-from app.flows.provision_act import Client
+from app.flows import provision, provision_bulk, provision_cursor, throttle
+from app.flows.provision_act import ITSELF, Client
 from app.flows.provision_view import Shown, base_url
+from app.kernel.errors import Refused, Unauthenticated
+from app.kernel.tenant import TenantId
 from app.web import guard, here
-from scim import discovery, resource
+from scim import bulk, discovery, resource
 from scim.attributes import ResourceType
 from scim.discovery import Features
-from scim.errors import Forbidden, InvalidSyntax, NotFound
+from scim.errors import Forbidden, InvalidSyntax, NotFound, PayloadTooLarge
 from scim.etag import not_modified
 from scim.listing import Page, list_response
 from scim.represent import EVERYTHING, Projection, parse_projection
 from scim.schemas import GROUP, USER
+from scim.text import to_json
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 
 MEDIA_TYPE: Final = "application/scim+json"
 LARGEST_BODY: Final = 8 * 1024 * 1024
 _TYPES: Final = {"Users": USER, "Groups": GROUP}
-_FEATURES: Final = Features(filter_max_results=provision.PAGE_SIZE, etag=True)
+_FEATURES: Final = Features(
+    filter_max_results=provision.PAGE_SIZE,
+    sort=True,
+    etag=True,
+    bulk_max_operations=bulk.MAX_OPERATIONS,
+    bulk_max_payload=LARGEST_BODY,
+    cursor_timeout=int(provision_cursor.LIFE.total_seconds()),
+)
+_BULK_PRICE: Final = 20
+"""So many operations of a bulk count as one request: not free, and a first load may go at full speed."""
 _EACH: Final = "/<any(Users, Groups):endpoint>"
 _ONE: Final = f"{_EACH}/<resource_id>"
 
@@ -34,7 +52,7 @@ _ONE: Final = f"{_EACH}/<resource_id>"
 def create(endpoint: str) -> Response:
     """Make a resource: 201 and where it is (RFC 7644 §3.3)."""
     of = _TYPES[endpoint]
-    client = _client(write=True)
+    client = _writing()
     made = provision.create(here.deps(), client, of, _body(), _projection(of))
     return _resource(made, 201)
 
@@ -43,20 +61,16 @@ def create(endpoint: str) -> Response:
 def get(endpoint: str, resource_id: str) -> Response:
     """Show a resource, or 304 to whoever has this version (RFC 7644 §3.4.1, §3.14)."""
     of = _TYPES[endpoint]
-    client = _client()
-    found = provision.get(here.deps(), client, of, resource_id, _projection(of))
-    if not_modified(request.headers.get("If-None-Match"), found.version):
-        response = Response(status=304)
-        response.headers["ETag"] = found.etag
-        return response
-    return _resource(found)
+    with _reading() as client:
+        found = provision.get(here.deps(), client, of, resource_id, _projection(of))
+    return _unless_known(found)
 
 
 @blueprint.put(_ONE)
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 §3.5.1)."""
     of = _TYPES[endpoint]
-    client = _client(write=True)
+    client = _writing()
     deps, if_match = here.deps(), request.headers.get("If-Match")
     return _resource(
         provision.replace(deps, client, of, resource_id, _body(), if_match, _projection(of))
@@ -70,7 +84,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
     A Group may have a hundred thousand members, and one was added (RFC 7644 §3.5.2).
     """
     of = _TYPES[endpoint]
-    client = _client(write=True)
+    client = _writing()
     projection = None if of is GROUP and not _asked_for() else _projection(of)
     deps, if_match = here.deps(), request.headers.get("If-Match")
     return _resource(provision.patch(deps, client, of, resource_id, _body(), if_match, projection))
@@ -79,7 +93,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
 @blueprint.delete(_ONE)
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 §3.6)."""
-    client = _client(write=True)
+    client = _writing()
     if_match = request.headers.get("If-Match")
     provision.delete(here.deps(), client, _TYPES[endpoint], resource_id, if_match)
     return Response(status=204)
@@ -88,27 +102,46 @@ def delete(endpoint: str, resource_id: str) -> Response:
 @blueprint.get(_EACH)
 def listed(endpoint: str) -> Response:
     """Answer a query in the address (RFC 7644 §3.4.2)."""
-    client = _client()
-    return _json(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
+    with _reading() as client:
+        return _answer(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
 
 
 @blueprint.post("/.search")
 @blueprint.post(f"{_EACH}/.search")
 def search(endpoint: str | None = None) -> Response:
     """Answer a query in the body, which keeps personal data out of addresses (RFC 7644 §3.4.3)."""
-    client = _client()
-    body = _body()
-    if not isinstance(body, dict):
-        raise InvalidSyntax("The body must be a JSON object.")
-    of = None if endpoint is None else _TYPES[endpoint]
-    return _json(provision.search(here.deps(), client, of, body))
+    with _reading() as client:
+        body = _body()
+        if not isinstance(body, dict):
+            raise InvalidSyntax("The body must be a JSON object.")
+        of = None if endpoint is None else _TYPES[endpoint]
+        return _answer(provision.search(here.deps(), client, of, body))
 
 
-@blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+@blueprint.post("/Bulk")
+def many() -> Response:
+    """Do many requests in one: 200, whatever becomes of each (RFC 7644 §3.7)."""
+    client = _writing()
+    asked = bulk.parse(_body())
+    # Never more than a second holds, or it would be refused for ever.
+    more = min(len(asked.operations) // _BULK_PRICE, here.deps().settings.scim_rate - 1)
+    _spend(client.tenant, more)
+    return _json(bulk.response(provision_bulk.run(here.deps(), client, asked)))
+
+
+@blueprint.get("/Me")
 def me() -> Response:
-    """Refuse: a tenant's token speaks for nobody (RFC 7644 §3.11)."""
-    _client()
-    raise Forbidden("This token belongs to an organization, not to a person.")
+    """Show whose token it is their own User (RFC 7644 §3.11), without what clients call it."""
+    someone, tenant = _oneself()
+    client = Client(tenant, ITSELF)
+    return _unless_known(provision.get(here.deps(), client, USER, someone, _projection(USER)))
+
+
+@blueprint.route("/Me", methods=["POST", "PUT", "PATCH", "DELETE"])
+def change_me() -> Response:
+    """Refuse: who a person is, the organization says."""
+    _oneself()
+    raise Forbidden("Here you can read what is known of you. Your organization changes it.")
 
 
 @blueprint.get("/ServiceProviderConfig")
@@ -136,16 +169,42 @@ def schemas(name: str | None = None) -> Response:
     return _described({of.id: discovery.schema(of, _root()) for of in every}, name)
 
 
-def _client(*, write: bool = False) -> Client:
-    token, deps = guard.bearer("scim"), here.deps()
-    throttle.spend(deps, token.tenant.id, "scim", deps.settings.scim_rate)
-    if write and token.scope != "write":
-        raise Forbidden("This token may read only.")
+@contextmanager
+def _reading() -> Iterator[Client]:
+    """Who asks, in one snapshot with what is asked."""
+    with guard.reading("scim") as (token, read):
+        _spend(token.tenant.id)
+        yield Client(token.tenant.id, token.client, read)
+
+
+def _writing() -> Client:
+    token = guard.bearer("scim")
+    _spend(token.tenant.id)
+    if token.scope != "write":
+        raise Refused("This token may read only.", code="insufficient_scope")
     return Client(token.tenant.id, token.client)
 
 
+def _oneself() -> tuple[str, TenantId]:
+    """Whose token it is, and of which tenant; a tenant's own speaks for nobody."""
+    try:
+        person, tenant = guard.token_of_person()
+    except Unauthenticated:
+        with _reading():
+            raise Forbidden("This token belongs to an organization, not to a person.") from None
+    _spend(tenant.id, name="scim me")
+    return person.id, tenant.id
+
+
+def _spend(tenant: TenantId, requests: int = 1, name: str = "scim") -> None:
+    deps = here.deps()
+    for _ in range(requests):
+        throttle.spend(deps, tenant, name, deps.settings.scim_rate)
+
+
 def _discovering() -> None:
-    _client()
+    with _reading():
+        pass
     if "filter" in request.args:
         raise Forbidden("What this server describes of itself can't be filtered.")
 
@@ -164,8 +223,19 @@ def _body() -> Any:
         abort(415, f"Send {MEDIA_TYPE}.")
     if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         abort(415, "Send JSON in UTF-8.")
-    request.max_content_length = LARGEST_BODY
-    return resource.decode(request.get_data(cache=False))
+    # One byte more, since a body that does not say how long it is would be cut off there in silence.
+    request.max_content_length = LARGEST_BODY + 1
+    try:
+        sent = request.get_data(cache=False)
+    except RequestEntityTooLarge as why:
+        raise _too_large() from why
+    if len(sent) > LARGEST_BODY:
+        raise _too_large()
+    return resource.decode(sent)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"A request may have {LARGEST_BODY} bytes at most.")
 
 
 def _asked_for() -> bool:
@@ -181,15 +251,33 @@ def _projection(of: ResourceType) -> Projection:
 
 
 def _resource(found: Shown, status: int = 200) -> Response:
-    response = Response(status=204) if found.document is None else _json(found.document, status)
-    response.headers["ETag"] = found.etag
-    response.headers["Location"] = found.location
-    return response
+    said = {"ETag": found.etag, "Location": found.location}
+    if found.text is None:
+        return Response(status=204, headers=said)
+    return _answer(found.text, status, **said)
+
+
+def _unless_known(found: Shown) -> Response:
+    if not_modified(request.headers.get("If-None-Match"), found.version):
+        return Response(status=304, headers={"ETag": found.etag})
+    return _resource(found)
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Response:
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, status, content_type=MEDIA_TYPE)
+    return _answer(to_json(document), status)
+
+
+class _Answer(Response):
+    """An answer whose headers stand as they are: our addresses are absolute, and ASCII."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
+        return self.headers
+
+
+def _answer(text: str, status: int = 200, **more: str) -> Response:
+    body = text.encode()
+    said = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **more}
+    return _Answer(body, status, said)
 
 
 def _root() -> str:

@@ -21,7 +21,14 @@ class Durable:
 
     def keep(self, key: str, value: str) -> None:
         """Insert one row and commit."""
+        self._run("INSERT INTO kept VALUES (?, ?)", key, value)
+
+    def put(self, key: str, value: str) -> None:
+        """Replace one row and commit."""
+        self._run("REPLACE INTO kept VALUES (?, ?)", key, value)
+
+    def _run(self, sql: str, key: str, value: str) -> None:
         with self._turn:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("INSERT INTO kept VALUES (?, ?)", (key, value))
+            self._db.execute(sql, (key, value))
             self._db.execute("COMMIT")

@@ -118,6 +118,8 @@ def brought_over(held: dict[str, archives.Rows], now: datetime) -> dict[str, arc
                 row |= {"cursor_txid": 0, "cursor_seq": sum(key <= cursor for key in order)}
             if name in {"session", "launch"} and row["ended_at"] is None:
                 row |= {"ended_at": now, "ended_by": "restored"}
+            if name == "token" and row["oauth_client_id"] is not None:
+                row |= {"revoked_at": now}
             if name in {"delivery", "destination"}:
                 row |= {"lease": None, "lease_until": None}
             if "epoch" in row:

@@ -25,7 +25,8 @@ from tests.provisioning import Desk, off
 NOBODY = "00000000-0000-7000-8000-000000000000"
 PAGES = [
     "", "/people", "/people?q=ada", "/platforms", "/connections", "/outbox", "/outbox?show=all", "/outbox?before=1",
-    "/destinations", "/departures", "/log", "/log?before=1",
+    "/destinations", "/tokens", "/departures", "/log", "/log?before=1", "/groups", "/groups?after=%00",
+    "/provisioning", "/provisioning?q=x", "/provisioning/try",
 ]  # fmt: skip
 
 

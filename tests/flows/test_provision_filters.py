@@ -14,8 +14,9 @@ from sqlalchemy import make_url
 from app.flows import provision
 from app.flows.provision_act import Client
 from app.flows.provision_view import base_url
-from app.store import scim
+from app.store import scim_list
 from app.store.scim_filter import condition
+from app.store.scim_shape import shape_of
 from scim.errors import InvalidFilter
 from scim.evaluate import matches
 from scim.filters import parse_filter
@@ -64,11 +65,13 @@ def client(deps, tenant, other_tenant, clock):
         for number in range(24):
             clock.move(seconds=draw.choice([0, 0, 1]))
             body = someone(draw, number)
-            keys.append(provision.create(deps, made, USER, body, EVERYTHING).document["id"])
+            keys.append(json.loads(provision.create(deps, made, USER, body, EVERYTHING).text)["id"])
         for name in ("a", "Ab", "%", "Staff"):
             members = [{"value": key} for key in draw.sample(keys, draw.randrange(6))]
             body = {"displayName": name, "members": members}
-            keys.append(provision.create(deps, made, GROUP, body, EVERYTHING).document["id"])
+            keys.append(
+                json.loads(provision.create(deps, made, GROUP, body, EVERYTHING).text)["id"]
+            )
         for key in keys[:6]:
             body = {"Operations": [{"op": "replace", "path": "title", "value": draw.choice(WORDS)}]}
             provision.patch(deps, made, USER, key, body, None, EVERYTHING)
@@ -78,14 +81,16 @@ def client(deps, tenant, other_tenant, clock):
 
 def every(deps, client, of):
     asked = {"count": 200}
-    return provision.search(deps, client, of, asked)["Resources"]
+    return json.loads(provision.search(deps, client, of, asked))["Resources"]
 
 
 def asked_in_sql(deps, client, of, node):
     with deps.db.read(client.tenant) as read:
         wanted = condition(node, read, of, client.name, base_url(deps))
-        found, total = scim.page(read, client.name, of, wanted, 0, 200)
-        assert scim.page(read, client.name, of, wanted, 0, 0)[1] == total == len(found)
+        found, total = scim_list.page(read, client.name, of, wanted, 0, 200)
+        assert scim_list.page(read, client.name, of, wanted, 0, 0)[1] == total == len(found)
+        if shape := shape_of(node):
+            assert scim_list.first_page(read, client.name, of, shape, base_url(deps), 200) == found
     return [one.id for one in found]
 
 
@@ -238,7 +243,7 @@ def test_what_a_client_looks_up_by_is_found_by_index(deps, crowd, text, index):
 
 def explained(read, wanted, verb):
     conn = read.conn
-    statement = scim._PAGE.where(wanted)
+    statement = scim_list._PAGE.where(wanted)
     compiled = statement.compile(dialect=conn.dialect, compile_kwargs={"render_postcompile": True})
     given_ = {"tenant": read.tenant, "client": "default", "type": "User", "count": 9, "offset": 0}
     values = {**compiled.params, **given_}

@@ -156,16 +156,9 @@ def test_names_that_differ_by_case_in_one_load_are_one(deps, desk):
 
 def test_only_changed_values_are_written(desk, deps, ada, monkeypatch):
     written = []
-    deps_conn = scim._NEW_VALUE
+    monkeypatch.setattr(scim._NEW_VALUE, "run_each", lambda _, rows: written.extend(rows))
     with deps.db.tx(desk.client.tenant) as tx:
         before = scim.get(tx, "default", USER, ada)
-        execute = tx.conn.execute
-        monkeypatch.setattr(
-            tx.conn, "execute",
-            lambda statement, rows=(), **more: (
-                written.extend(rows if statement is deps_conn else ()), execute(statement, rows, **more)
-            )[1],
-        )  # fmt: skip
         scim.save(tx, "default", USER, before, before.body | {"title": "T"}, deps.clock())
     assert [row["path"] for row in written] == ["title"]
 

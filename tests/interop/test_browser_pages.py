@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.demo import Demo, eventually
-from tests.interop.browser import Desk, frame_of, inspect
+from tests.interop.browser import Desk, frame_of, inspect, tab_to
 from tests.interop.person import answer, open_in_course, push, question, sign_in
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -170,7 +170,8 @@ def test_pages_inside_the_course(demo: Demo, desks: Any):
 def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     learner, page, base = desks().page, administrator.page, demo.note["base_url"]
     for name in (
-        "Overview", "People", "Departures", "Platforms", "Sign-in", "Deliveries", "Record stores", "Audit log",
+        "Overview", "People", "Departures", "Platforms", "Sign-in", "Tokens", "Deliveries", "Record stores",
+        "Audit log",
     ):  # fmt: skip
         page.get_by_role("navigation", name="Sections").get_by_role("link", name=name).click()
         assert page.get_by_role("heading", level=1).inner_text() == name
@@ -202,6 +203,35 @@ def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     go(administrator, f"{base}/admin/people?q=nobody+has+this+name", "People")
 
 
+def test_credentials_are_made_and_revoked_by_keyboard(demo: Demo, administrator: Desk):
+    page = administrator.page
+    go(administrator, demo.note["base_url"] + "/admin/tokens", "Tokens")
+    tab_to(page, page.locator("summary").get_by_text("Issue a token"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator("#token-name"))
+    page.keyboard.type("By keyboard")
+    inspect(page)
+    tab_to(page, page.get_by_role("button", name="Issue", exact=True))
+    page.keyboard.press("Enter")
+    shown = page.get_by_role("status", name="The new token")
+    assert shown.locator("code").first.inner_text().startswith("ost_scim_")
+    inspect(page)
+    page.get_by_label("Revoke By keyboard").press("Enter")
+    inspect(page)
+    page.get_by_role("button", name="Revoke for good").press("Enter")
+    page.get_by_role("row").filter(has_text="By keyboard").get_by_text("revoked").wait_for()
+    assert not shown.count()
+
+    page.locator("summary").get_by_text("Add a client").press("Enter")
+    page.locator("#client-name").fill("A client")
+    page.get_by_role("button", name="Add", exact=True).press("Enter")
+    page.get_by_role("heading", name="Copy the secret").wait_for()
+    inspect(page)
+    page.get_by_role("button", name="Switch off").press("Enter")
+    page.get_by_role("button", name="Switch on").wait_for()
+    inspect(page)
+
+
 def test_departures_are_shown_on_every_page_and_undone_with_one_click(
     demo: Demo, administrator: Desk
 ):
@@ -219,6 +249,37 @@ def test_departures_are_shown_on_every_page_and_undone_with_one_click(
     eventually(lambda: page.get_by_text("departures are undone").count())
     inspect(page)
     go(administrator, f"{base}/admin/departures", "Departures")
+
+
+def test_what_provisioning_asked_for_is_shown_and_tried_out(demo: Demo, administrator: Desk):
+    page, base = administrator.page, demo.note["base_url"]
+    body = {"userName": "traced@campus.example", "displayName": "Traced"}
+    made = demo.scim("POST", "/Users", body).json()["id"]
+    assert demo.scim("POST", "/Users", body).status_code == 409
+    go(administrator, f"{base}/admin/provisioning", "Provisioning")
+    page.get_by_label("User name or group name").fill("traced@campus.example")
+    page.get_by_role("button", name="Look up").click()
+    page.get_by_text("What was sent").first.click()
+    assert page.get_by_text("Another User bears this userName.").count() == 1
+    inspect(page)
+    page.get_by_role("link", name="Try a request out").click()
+    page.get_by_label("Method").select_option("DELETE")
+    page.get_by_label("Path").fill(f"/Users/{made}")
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("heading", name="It would be done: 204").wait_for()
+    inspect(page)
+    assert demo.scim("GET", f"/Users/{made}").status_code == 200
+
+
+def test_a_group_gives_what_an_administrator_says(demo: Demo, administrator: Desk):
+    page, base = administrator.page, demo.note["base_url"]
+    assert demo.scim("POST", "/Groups", {"displayName": "The team"}).status_code == 201
+    go(administrator, f"{base}/admin/groups", "Groups")
+    card = page.get_by_role("region", name="The team")
+    card.get_by_label("Let it give").select_option(label="administrator")
+    card.get_by_role("button", name="Give to The team").click()
+    card.get_by_role("button", name="Take back administrator from The team").wait_for()
+    inspect(page)
 
 
 def test_pages_of_the_campus(demo: Demo, desks: Any):

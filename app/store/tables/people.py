@@ -88,6 +88,20 @@ role_grant = tenant_table(
 )
 """Roles in the console: administrator."""
 
+group_grant = tenant_table(
+    "group_grant",
+    Column("group_id", Str, primary_key=True),
+    Column("gives", Str, primary_key=True),
+    Column("what", Str, primary_key=True),
+    Column("granted_by", Str, nullable=False),
+    Column("granted_at", Time, nullable=False),
+    row_id=False,
+)
+"""What belonging to a group gives: `role` and a role in the console, or `activity` and its id.
+
+A role is had as long as the membership stands; an activity is assigned, and its rows are `assignment`s.
+"""
+
 local_password = tenant_table(
     "local_password",
     Column("person_id", Str, primary_key=True),

@@ -29,6 +29,14 @@ Index(
     postgresql_where=resource.c.deleted_at.is_(None),
 )
 
+Index(
+    "ix_scim_resource_deleted",
+    resource.c.deleted_at,
+    sqlite_where=resource.c.deleted_at.is_not(None),
+    postgresql_where=resource.c.deleted_at.is_not(None),
+)
+"""By it those are found whose time to come back is over."""
+
 HEAD = 200
 """How many characters of a value are indexed; PostgreSQL's index takes no longer ones."""
 
@@ -67,6 +75,24 @@ Index(
     external_id.c.type,
 )
 """Unlike the key in its first columns: before it has counted the rows, PostgreSQL takes one for the other."""
+
+trace = tenant_table(
+    "scim_trace",
+    Column("subject", Str, primary_key=True),
+    Column("id", Str, primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("client", Str, nullable=False),
+    Column("method", Str, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("refusal", Str),
+    Column("sent", Str),
+    Column("before", Str),
+    Column("after", Str),
+    row_id=False,
+    sqlite_with_rowid=False,
+)
+"""Each provisioning request, beside the others about the same (`app.store.scim_trace.Traced`)."""
+Index("ix_scim_trace_at", trace.c.tenant_id, trace.c.at)
 
 tally = tenant_table(
     "scim_tally",

@@ -58,12 +58,44 @@ token = tenant_table(
     Column("expires_at", Time),
     Column("revoked_at", Time),
     Column("last_used_at", Time),
+    Column("name", Str),
+    Column("created_by", Str),
+    Column("oauth_client_id", Str),
 )
 """Bearer tokens, by kind: scim or api. `client` names the provisioning client, which outlives its tokens.
 
 With a `person_id` it speaks for that person and ends with their access; without one, for the tenant.
+With an `oauth_client_id` that client was given it for an hour, and it ends with the client. `created_by`:
+a person's id, or `operator`.
 """
 Index("ix_token_person", token.c.tenant_id, token.c.person_id)
+Index("ix_token_oauth_client", token.c.tenant_id, token.c.oauth_client_id)
+Index(
+    "ix_token_given",
+    token.c.expires_at,
+    sqlite_where=token.c.oauth_client_id.is_not(None),
+    postgresql_where=token.c.oauth_client_id.is_not(None),
+)
+
+oauth_client = tenant_table(
+    "oauth_client",
+    Column("name", Str, nullable=False),
+    Column("client", Str, nullable=False),
+    Column("scope", Str, nullable=False),
+    Column("digest", Str),
+    Column("jwks", Str),
+    Column("jwks_url", Str),
+    Column("enabled", Boolean, nullable=False),
+    Column("cut_at", Time),
+    Column("created_at", Time, nullable=False),
+    Column("created_by", Str, nullable=False),
+    Column("last_used_at", Time),
+)
+"""Who may ask for access tokens (OAuth 2.0 client credentials); `scope` is the most that they get.
+
+It has either the `digest` of a secret, or a key set of its own: the document, or where it is published.
+`cut_at`: when it was last switched off; what it signed before leads nowhere.
+"""
 
 signing_key = Table(
     "signing_key",

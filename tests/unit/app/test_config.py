@@ -29,6 +29,7 @@ def test_good_settings_are_read_and_frozen():
         ({"OSTIARY_WEB_THREADS": "many"}, "OSTIARY_WEB_THREADS"),
         ({"OSTIARY_DELIVERED_DAYS": "0"}, "OSTIARY_DELIVERED_DAYS"),
         ({"OSTIARY_DELIVERED_DAYS": "3651"}, "OSTIARY_DELIVERED_DAYS"),
+        ({"OSTIARY_DELETED_DAYS": "0"}, "OSTIARY_DELETED_DAYS"),
         ({"OSTIARY_LOG_LEVEL": "loud"}, "OSTIARY_LOG_LEVEL"),
         ({"OSTIARY_DATABASE_URL": "mysql://x"}, "must begin with sqlite: or postgresql:"),
         ({"OSTIARY_DATABASE_URL": "postgresql://x/y"}, "OSTIARY_DATABASE_SYSTEM_URL"),

@@ -66,3 +66,15 @@ def test_the_configuration_says_what_it_is_told():
     assert document["bulk"] == {"supported": True, "maxOperations": 10, "maxPayloadSize": 99}
     assert document["etag"]["supported"]
     assert document["sort"]["supported"]
+
+
+def test_the_configuration_says_how_pages_go():
+    by_index = service_provider_config(Features(200), BASE)["pagination"]
+    assert by_index == {
+        "cursor": False, "index": True, "defaultPaginationMethod": "index",
+        "defaultPageSize": 200, "maxPageSize": 200,
+    }  # fmt: skip
+    both = service_provider_config(Features(200, page_size=50, cursor_timeout=60), BASE)
+    assert both["pagination"] == by_index | {
+        "cursor": True, "defaultPageSize": 50, "cursorTimeout": 60,
+    }  # fmt: skip

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
-from scim.errors import InvalidFilter, InvalidPath, InvalidValue
-from scim.listing import Page, list_response, parse_page, parse_query
+from scim.errors import InvalidCount, InvalidCursor, InvalidFilter, InvalidPath, InvalidValue
+from scim.listing import Page, list_response, list_text, parse_page, parse_query
 from scim.nodes import Compare
 from scim.schemas import USER
 
@@ -27,6 +29,44 @@ def test_pages(parameters, page):
 def test_what_is_no_integer_is_refused(name, value):
     with pytest.raises(InvalidValue):
         parse_page({name: value}, page_size=50)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "page"),
+    [
+        ({"cursor": ""}, Page(1, 50, "")),
+        ({"cursor": "abc", "count": "20"}, Page(1, 20, "abc")),
+        ({"cursor": "", "count": 10**6, "startIndex": ""}, Page(1, 50, "")),
+        ({"cursor": "", "count": 0}, Page(1, 0, "")),
+        ({"cursor": None, "startIndex": 3}, Page(3, 50)),
+    ],
+)
+def test_pages_by_cursor(parameters, page):
+    assert parse_page(parameters, page_size=50) == page
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [
+        ({"cursor": 1}, InvalidCursor),
+        ({"cursor": ["a"]}, InvalidCursor),
+        ({"cursor": "", "count": -1}, InvalidCount),
+        ({"cursor": "", "count": "ten"}, InvalidCount),
+        ({"cursor": "", "startIndex": "1"}, InvalidValue),
+    ],
+)
+def test_pages_by_cursor_that_are_refused(parameters, error):
+    with pytest.raises(error):
+        parse_page(parameters, page_size=50)
+
+
+def test_a_page_by_cursor_says_the_next_one_unless_it_is_the_last():
+    page = list_response([{}], 3, Page(1, 1, ""), "next")
+    assert (page["nextCursor"], page["totalResults"], page["itemsPerPage"]) == ("next", 3, 1)
+    assert "startIndex" not in page
+    assert "nextCursor" not in list_response([{}], 3, Page(1, 1, "next"))
+    text = list_text(['{"id":"1"}'], 3, Page(1, 1, ""), "next")
+    assert json.loads(text) == list_response([{"id": "1"}], 3, Page(1, 1, ""), "next")
 
 
 def test_a_query():
@@ -65,6 +105,7 @@ def test_sorting_by_a_complex_attribute_means_its_value():
         ({"sortBy": "shoe"}, InvalidPath),
         ({"sortBy": "password"}, InvalidPath),
         ({"sortBy": "name"}, InvalidPath),
+        ({"sortBy": "x509Certificates"}, InvalidPath),
         ({"sortBy": ["userName"]}, InvalidPath),
         ({"sortBy": "userName", "sortOrder": "sideways"}, InvalidValue),
     ],

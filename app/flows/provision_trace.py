@@ -1,0 +1,138 @@
+"""The trace: each provisioning request as it came, what was decided and why, before and after.
+
+It answers an administrator who asks why someone is not in. What a client sends as a password is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.deps import Deps
+from app.flows.provision_act import Act, Client
+from app.kernel.errors import Unavailable
+from app.store import scim_trace
+from app.store.scim import Stored
+from app.store.scim_trace import Traced
+from scim.errors import ScimError
+from scim.text import fold, storable, to_json
+
+LONGEST: Final = 16_384
+"""Characters of a request, or of a resource; what is longer is cut."""
+
+_HIDDEN = "(a password)"
+_DEEPEST = 32
+_STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One request, until it is known what becomes of it. `key` is the resource's id, once there is one."""
+
+    deps: Deps
+    client: Client
+    method: str
+    key: str | None
+    body: Any
+
+    def done(self, act: Act, before: Stored | None, after: Stored | None) -> None:
+        """Take down what was done, in the transaction in which it was."""
+        if not self.off:
+            scim_trace.add(act.tx, [self.row(before, after)])
+
+    def refused(self, why: ScimError) -> None:
+        """Take down that nothing was done. What can't be noted now must not change the answer."""
+        subject = self.key or named(self.body)
+        if self.off or subject is None or not storable(subject):
+            return
+        with suppress(Unavailable), self.deps.db.tx(self.client.tenant) as tx:
+            scim_trace.add(tx, [
+                self._traced(subject[:LONGEST], why.status, why.message[:LONGEST], None, None)
+            ])  # fmt: skip
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing is taken down."""
+        return self.client.dry or self.deps.settings.trace_days == 0
+
+    def row(self, before: Stored | None, after: Stored | None) -> Traced:
+        """What was done, as it is taken down."""
+        stored = after or before
+        assert stored is not None  # noqa: S101 - one of them always is
+        return self._traced(stored.id, _STATUS[self.method], None, _text(before), _text(after))
+
+    def _traced(
+        self, subject: str, status: int, refusal: str | None, before: str | None, after: str | None
+    ) -> Traced:
+        return Traced(
+            subject, self.deps.ids.new(), self.deps.clock(), self.client.name, self.method, status,
+            refusal, sent(self.body), before, after,
+        )  # fmt: skip
+
+
+@contextmanager
+def watched(deps: Deps, client: Client, method: str, key: str | None, body: Any) -> Iterator[Watch]:
+    """Watch over one request; what it is refused with goes on to the client."""
+    watch = Watch(deps, client, method, key, body)
+    try:
+        yield watch
+    except ScimError as why:
+        watch.refused(why)
+        raise
+
+
+def made(act: Act, client: Client, arrived: Iterable[tuple[Any, Stored]]) -> None:
+    """Take down several that were made together: each as it was sent, and as it is."""
+    watches = ((Watch(act.deps, client, "POST", None, body), stored) for body, stored in arrived)
+    rows = [watch.row(None, stored) for watch, stored in watches if not watch.off]
+    if rows:
+        scim_trace.add(act.tx, rows)
+
+
+def sent(body: Any) -> str | None:
+    """The JSON of a request as it is kept: without passwords, and not longer than LONGEST."""
+    if body is None:
+        return None
+    text = to_json(_hidden(body, 0))
+    return _cut(text if storable(text) else repr(text))
+
+
+def named(body: Any) -> str | None:
+    """Under what a request that made nothing can be found: its userName, folded, or its displayName."""
+    if not isinstance(body, Mapping):
+        return None
+    said = {str(name).lower(): value for name, value in body.items()}
+    name = said.get("username") or said.get("displayname")
+    return by_name(name) if isinstance(name, str) else None
+
+
+def by_name(name: str) -> str:
+    """The subject of refused requests about someone of this name."""
+    return f"name:{fold(name)}"
+
+
+def _hidden(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, list):
+        return [_hidden(one, depth + 1) for one in value]
+    if not isinstance(value, dict):
+        return value
+    path = value.get("path", value.get("Path"))
+    names_it = isinstance(path, str) and path.strip().lower().rpartition(":")[2] == "password"
+    return {
+        name: _HIDDEN
+        if name.lower().rpartition(":")[2] == "password" or (names_it and name.lower() == "value")
+        else _hidden(one, depth + 1)
+        for name, one in value.items()
+    }
+
+
+def _text(stored: Stored | None) -> str | None:
+    return None if stored is None else _cut(stored.kept)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
