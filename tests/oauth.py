@@ -16,7 +16,14 @@ from app.flows.clients import Made, Wanted
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 GRANT = {"grant_type": "client_credentials"}
-ABSENT = object()
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
 
 
 def key(kind: str = "RSA", number: int = 0) -> Any:
