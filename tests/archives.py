@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from app.deps import Deps
-from app.flows import attempt, grant, local, study, tenancy
+from app.flows import attempt, grant, groups, local, study, tenancy
 from app.flows.learner import ByLaunch, BySession
 from app.flows.provision_act import Client
 from app.http import Response
@@ -91,7 +91,9 @@ class Organization:
         )["id"]
         self.leaver = desk.create(userName="leaver@acme.example")["id"]
         desk.patch(self.leaver, {"op": "replace", "path": "active", "value": False})
-        desk.create(of=GROUP, displayName="Sales", members=refs(self.ada))
+        sales = desk.create(of=GROUP, displayName="Sales", members=refs(self.ada))["id"]
+        with self.deps.db.tx(self.tenant.id) as tx:
+            groups.give(self.deps, tx, sales, groups.activity(tx, "pricing"), "root")
         arrived_by("oidc", self.deps, self.tenant, "ben@acme.example")
 
     def launch(self, deps: Deps, browser: Any) -> ByLaunch:

@@ -35,7 +35,7 @@ from app.store import chain, faults
 from app.store.chain import Entry
 from app.store.faults import Moment
 from app.store.gate import WriterGate
-from app.store.prepared import Prepared, run
+from app.store.prepared import run
 from keys.seal import Seal
 
 _BUSY_MS = 10_000
@@ -47,7 +47,8 @@ the person of a session with one, after 6,000 people and 12,000 sessions had com
 Planning anew costs about 7% of a SCIM get and 26% of a create.
 """
 _NO_TENANT = ""
-_NAME_TENANT = Prepared(select(func.set_config("ostiary.tenant", bindparam("tenant"), true())))
+_NAME_TENANT = select(func.set_config("ostiary.tenant", bindparam("tenant"), true()))
+"""By SQLAlchemy's own way: where it finds the connection lost, it lets go of all that are pooled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class Database:
             if not self.is_sqlite:
                 # Row-level security reads this setting; without it no row is visible. Said first in every
                 # transaction, it also finds out whether the connection still lives.
-                _NAME_TENANT.scalar(conn, {"tenant": tenant})
+                conn.execute(_NAME_TENANT, {"tenant": tenant})
         except BaseException:
             conn.close()
             raise

@@ -14,7 +14,7 @@ from app.kernel import credential
 from app.kernel.errors import Conflict, Invalid, NotFound, Refused
 from app.kernel.person import Person
 from app.kernel.tenant import OPERATOR
-from app.store import activities, launches, people
+from app.store import activities, launches, people, prepared
 from app.store.sql import insert_once
 from app.store.tables.lti import context, line_item, resource_link
 from app.store.tables.lti import launch as launch_table
@@ -205,6 +205,7 @@ class statements:  # noqa: N801 - reads as a block
     def __init__(self, deps):
         self.engines = {deps.db._reader, deps.db._writer, deps.db._system}
         self.seen = []
+        self.run = prepared._Made.run
 
     def note(self, conn, cursor, statement, *rest):
         if not statement.startswith(("BEGIN", "SELECT set_config", "SELECT pg_")):
@@ -213,11 +214,18 @@ class statements:  # noqa: N801 - reads as a block
     def __enter__(self):
         for engine in self.engines:
             event.listen(engine, "before_cursor_execute", self.note)
+
+        def run(made, conn, given):
+            self.seen.append(made.sql)
+            return self.run(made, conn, given)
+
+        prepared._Made.run = run
         return self.seen
 
     def __exit__(self, *_):
         for engine in self.engines:
             event.remove(engine, "before_cursor_execute", self.note)
+        prepared._Made.run = self.run
 
 
 def test_a_launch_knows_its_place(lms, deps, tenant):

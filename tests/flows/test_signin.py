@@ -14,6 +14,7 @@ from app.flows import connections, tenancy
 from app.kernel import credential
 from app.kernel.person import Person
 from app.store import people, tenants
+from app.web import logs
 from sso.connection import LinkBy, SubjectClaim
 from tests.conftest import new_tenant
 from tests.flows.conftest import GATEWAY, hidden, local
@@ -512,15 +513,18 @@ def test_a_wrong_client_secret_says_so(walk, gateway, connection, campus):
 # What is kept and said
 
 
-def test_no_code_state_or_token_reaches_the_logs_or_the_page(walk, gateway, connection, caplog):
+def test_no_code_state_or_token_reaches_the_logs_or_the_page(
+    walk, gateway, connection, caplog, capsys
+):
     caplog.set_level("DEBUG")
     browser = gateway()
+    logs.configure("debug")  # to the standard error that is looked at here
     back = walk.there(walk.out(browser, connection))
     query = parse_qs(urlsplit(back).query)
     with capture_logs() as lines:
         browser.get(local(back))
         refused = browser.get(local(back))
-    said = f"{lines} {caplog.text}"
+    said = f"{lines} {caplog.text} {capsys.readouterr().err}"
     assert "/sso/<uuid:connection_id>/callback" in said
     for secret in (query["code"][0], query["state"][0][:40], browser.cookie(COOKIE)):
         assert secret not in said
