@@ -22,6 +22,9 @@ from scim.text import fold, storable, to_json
 LONGEST: Final = 16_384
 """Characters of a request, or of a resource; what is longer is cut."""
 
+_LONGEST_SUBJECT = 255
+"""What an index takes in any case."""
+
 _HIDDEN = "(a password)"
 _DEEPEST = 32
 _STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
@@ -49,7 +52,7 @@ class Watch:
             return
         with suppress(Unavailable), self.deps.db.tx(self.client.tenant) as tx:
             scim_trace.add(tx, [
-                self._traced(subject[:LONGEST], why.status, why.message[:LONGEST], None, None)
+                self._traced(subject[:_LONGEST_SUBJECT], why.status, why.message[:LONGEST], None, None)
             ])  # fmt: skip
 
     @property
@@ -110,7 +113,7 @@ def named(body: Any) -> str | None:
 
 def by_name(name: str) -> str:
     """The subject of refused requests about someone of this name."""
-    return f"name:{fold(name)}"
+    return f"name:{fold(name)}"[:_LONGEST_SUBJECT]
 
 
 def _hidden(value: Any, depth: int) -> Any:

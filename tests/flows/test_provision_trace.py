@@ -102,6 +102,15 @@ def test_long_and_wild_requests_are_cut_and_never_fail(desk, deps, tenant):
             desk.create_raw(body)
 
 
+def test_a_name_too_long_for_an_index_is_refused_and_found_all_the_same(desk, deps, tenant):
+    name = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(4_000))  # nothing to compress
+    for refused in (lambda: desk.create(userName=name), lambda: desk.put(name, userName="x")):
+        with pytest.raises(ScimError):
+            refused()
+    (one,) = about(deps, tenant, provision_trace.by_name(name))
+    assert one.status == 400
+
+
 def test_many_that_are_made_together_are_all_there(deps, tenant):
     client = Client(tenant.id, "default")
     body = {
