@@ -19,7 +19,7 @@ from app.http import Response
 from app.kernel import credential
 from app.kernel.tenant import Tenant
 from app.store import people
-from app.store.tables import guard, learning, metadata, outbox, tenants
+from app.store.tables import guard, learning, metadata, outbox, scim, tenants
 from app.worker import Worker
 from scim.schemas import GROUP
 from tests import learners, oauth
@@ -121,6 +121,9 @@ class Organization:
                 "id": new(), "client": "default", "kind": "deactivated", "before": {"active": True}, "at": now,
             },
             outbox.lane: {"destination": "registration:x", "open_at": now, "failures": 3},
+            scim.schema: {
+                "urn": "urn:acme:hr", "type": "User", "document": {}, "created_at": now, "updated_at": now,
+            },
             tenants.lease: {"name": "sync", "holder": "me", "until": now},
             tenants.rate: {"name": "login", "window": 1, "taken": 2},
         }  # fmt: skip

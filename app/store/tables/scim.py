@@ -103,3 +103,14 @@ tally = tenant_table(
     row_id=False,
 )
 """How many live resources each client has made, and how many of them are active people."""
+
+schema = tenant_table(
+    "scim_schema",
+    Column("urn", Str, primary_key=True),
+    Column("type", Str, nullable=False),
+    Column("document", Json, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    row_id=False,
+)
+"""A tenant's own extension of User or Group, as RFC 7643 §7 writes a schema; `urn` in lower case."""

@@ -26,8 +26,13 @@ tenant = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("cut_at", Time),
     Column("created_at", Time, nullable=False),
+    Column("scim_idp", Str, nullable=False, server_default="auto"),
+    Column("scim_schemas", Integer, nullable=False, server_default="0"),
 )
 """`home_page` is the xAPI account home page of its people; it never changes.
+
+`scim_idp` names the identity provider that provisions, `scim_schemas` counts how often its own SCIM
+schemas were changed.
 
 `epoch` counts how often it was closed; sessions and launches of an earlier epoch are over for good.
 `cut_at` is when; a login that was begun before leads nowhere.
