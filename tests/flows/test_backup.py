@@ -28,7 +28,7 @@ from app.kernel.errors import Conflict, Unauthenticated, Unavailable
 from app.kernel.person import Person
 from app.store import archive, audit, outbox, people, statements
 from app.store.archive import BadBackup
-from app.store.migrate import SchemaBehind
+from app.store.migrate import SchemaBehind, head
 from app.store.outbox import Fact
 from app.store.tables import metadata
 from app.worker import Worker
