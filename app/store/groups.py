@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import cache, partial
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.db import Read, Tx
-from app.store.sql import among, insert_once
+from app.store.prepared import Prepared
+from app.store.sql import among, any_of, as_array, insert_once
 from app.store.tables.learning import assignment
 from app.store.tables.people import group_grant, membership
 from app.store.tables.scim import resource
+from app.store.types import Str
 
 Gives = Literal["role", "activity"]
 
@@ -91,17 +94,32 @@ def assign(
 
     One that was dropped stands again. Members that are groups themselves get nothing.
     """
-    which: list[ColumnElement[bool]] = [membership.c.tenant_id == tx.tenant]
+    asked: dict[str, Any] = {}
     if group_id is not None:
-        which.append(membership.c.group_id == group_id)
+        asked["group"] = group_id
     if person_ids is not None:
-        which.append(among(tx.conn, membership.c.person_id, person_ids))
-    source = literal("group:") + membership.c.group_id
-    key = source + literal(":") + group_grant.c.what + literal(":") + membership.c.person_id
+        asked["people"] = as_array(tx.conn, person_ids)
+    return _assigned(*asked).run(tx.conn, asked | {"tenant": tx.tenant, "now": now})
+
+
+@cache
+def _assigned(*by: str) -> Prepared:
+    return Prepared(partial(_assigning, by))
+
+
+def _assigning(by: Collection[str], dialect: str) -> Any:
+    which = [membership.c.tenant_id == bindparam("tenant")]
+    if "group" in by:
+        which.append(membership.c.group_id == bindparam("group"))
+    if "people" in by:
+        which.append(any_of(dialect, membership.c.person_id, "people"))
+    source = literal_column("'group:'", Str) + membership.c.group_id
+    colon = literal_column("':'", Str)
+    key = source + colon + group_grant.c.what + colon + membership.c.person_id
     given = (
         select(
             membership.c.tenant_id, key, membership.c.person_id, group_grant.c.what, source,
-            literal(now, assignment.c.assigned_at.type),
+            bindparam("now", type_=assignment.c.assigned_at.type),
         )
         .join(
             group_grant,
@@ -110,15 +128,14 @@ def assign(
         )
         .where(*which, membership.c.kind == "User", group_grant.c.gives == "activity")
     )  # fmt: skip
-    make = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     names = ["tenant_id", "id", "person_id", "activity_id", "source", "assigned_at"]
     statement = make(assignment).from_select(names, given)
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["tenant_id", "id"],
         set_={"dropped_at": None, "assigned_at": statement.excluded.assigned_at},
         where=assignment.c.dropped_at.is_not(None),
     )
-    return tx.conn.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def drop(

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Select,
     and_,
@@ -24,14 +25,19 @@ from sqlalchemy import (
 )
 
 from app.store.db import Read, System, Tx
-from app.store.sql import among, locked
+from app.store.prepared import Prepared
+from app.store.sql import any_of, as_array, locked
 from app.store.tables.guard import departure, hold
 from app.store.tables.people import membership, person
 from app.store.tables.scim import resource
+from app.store.types import Json, Time
 
 COUNTED = ("deactivated", "deleted", "left_group")
 _GONE = ("deactivated", "deleted")
-_NEW = insert(departure)
+_NEW = Prepared(
+    insert(departure).values(before=bindparam("before", type_=Json)), "tenant_id", "client", "hold_id",
+    "id", "person_id", "kind", "group_id", "at",
+)  # fmt: skip
 _THEIRS = and_(person.c.tenant_id == departure.c.tenant_id, person.c.id == departure.c.person_id)
 
 
@@ -71,11 +77,39 @@ class Hold:
 
 _HOLD = [hold.c[name] for name in Hold.__slots__]
 _DEPARTURE = [departure.c[name] for name in Departure.__slots__]
+_SETTLED = Prepared(
+    lambda dialect: update(departure).where(
+        departure.c.tenant_id == bindparam("of"),
+        any_of(dialect, departure.c.id, "ids"),
+        departure.c.settled_at.is_(None),
+    ),
+    "settled_at",
+)
+_OPEN_HOLD = Prepared(
+    select(*_HOLD).where(
+        hold.c.tenant_id == bindparam("tenant"),
+        hold.c.client == bindparam("client"),
+        hold.c.status == "open",
+    )
+)
+_RECENT = and_(
+    departure.c.tenant_id == bindparam("tenant"),
+    departure.c.client == bindparam("client"),
+    departure.c.at > bindparam("since", type_=Time),
+    or_(*(departure.c.kind == kind for kind in COUNTED)),
+    departure.c.hold_id.is_(None),
+    departure.c.restored_at.is_(None),
+)
+_FURTHER = Prepared(
+    select(departure.c.id).where(_RECENT).offset(bindparam("than", type_=Integer)).limit(1)
+)
+_LEFT = select(func.count(departure.c.person_id.distinct())).where(_RECENT)
+_LEFT_WHOLLY = _LEFT.where(departure.c.kind.in_(_GONE))
 
 
 def add(tx: Tx, client: str, left: Sequence[Departure], hold_id: str | None) -> None:
     """Insert departures, which may have to wait."""
-    tx.conn.execute(_NEW, [
+    _NEW.run_each(tx.conn, [
         {"tenant_id": tx.tenant, "client": client, "hold_id": hold_id, "id": one.id,
          "person_id": one.person_id, "kind": one.kind, "group_id": one.group_id, "before": one.before,
          "at": one.at}
@@ -88,24 +122,22 @@ def more_noted(read: Read, client: str, since: datetime, than: int) -> bool:
 
     However many they are, no more than that are looked at.
     """
-    further = _recent(read, client, since, departure.c.id).offset(than).limit(1)
-    return read.conn.execute(further).first() is not None
+    asked = {"tenant": read.tenant, "client": client, "since": since, "than": than}
+    return _FURTHER.first(read.conn, asked) is not None
 
 
 def departed(read: Read, client: str, since: datetime) -> tuple[int, int]:
     """Count the people whom a client made leave since then, and those of them who were let go wholly."""
-    left = _recent(read, client, since, func.count(departure.c.person_id.distinct()))
-    gone = left.where(departure.c.kind.in_(_GONE))
+    asked = {"tenant": read.tenant, "client": client, "since": since}
     return (
-        int(read.conn.execute(left).scalar_one()),
-        int(read.conn.execute(gone).scalar_one()),
+        int(read.conn.execute(_LEFT, asked).scalar_one()),
+        int(read.conn.execute(_LEFT_WHOLLY, asked).scalar_one()),
     )
 
 
 def hold_of(read: Read, client: str) -> Hold | None:
     """Return a client's open hold."""
-    mine = and_(hold.c.tenant_id == read.tenant, hold.c.client == client, hold.c.status == "open")
-    row = read.conn.execute(select(*_HOLD).where(mine)).first()
+    row = _OPEN_HOLD.first(read.conn, {"tenant": read.tenant, "client": client})
     return None if row is None else Hold(*row)
 
 
@@ -189,11 +221,12 @@ def unsettled_leavers(read: Read, hold_id: str) -> list[tuple[str, str]]:
 
 def settle(tx: Tx, now: datetime, *, hold_id: str | None = None, ids: Sequence[str] = ()) -> None:
     """Note that what follows from departures has been done: of a hold, or of these."""
-    which = (
-        among(tx.conn, departure.c.id, ids) if hold_id is None else departure.c.hold_id == hold_id
-    )
-    mine = and_(departure.c.tenant_id == tx.tenant, departure.c.settled_at.is_(None), which)
-    tx.conn.execute(update(departure).where(mine).values(settled_at=now))
+    if hold_id is None:
+        these = as_array(tx.conn, ids)
+        _SETTLED.run(tx.conn, {"of": tx.tenant, "ids": these, "settled_at": now})
+    else:
+        mine = and_(_within(tx, hold_id), departure.c.settled_at.is_(None))
+        tx.conn.execute(update(departure).where(mine).values(settled_at=now))
 
 
 def to_restore(read: Read, hold_id: str, limit: int) -> list[Departure]:
@@ -270,17 +303,6 @@ def forget(system: System, before: datetime) -> int:
     """Drop departures of long ago that nothing waits for."""
     old = and_(departure.c.settled_at < before, departure.c.hold_id.is_(None))
     return system.conn.execute(delete(departure).where(old)).rowcount
-
-
-def _recent(read: Read, client: str, since: datetime, what: Any) -> Select[Any]:
-    return select(what).where(
-        departure.c.tenant_id == bindparam(None, read.tenant),
-        departure.c.client == client,
-        departure.c.at > since,
-        departure.c.kind.in_(COUNTED),
-        departure.c.hold_id.is_(None),
-        departure.c.restored_at.is_(None),
-    )
 
 
 def _one(read: Read, hold_id: str) -> Select[Any]:

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy import Row, and_, bindparam, insert, select, update
 
 from app.learning.state import LearnerState
 from app.store.db import Read, Tx
-from app.store.sql import among, locked, upsert
+from app.store.prepared import Prepared
+from app.store.sql import any_of, as_array, locked, upsert
 from app.store.tables.learning import answer, assignment, attempt, decision, learner_state
 
 OPEN = "open"
@@ -231,13 +232,19 @@ def assigned(read: Read, person_id: str) -> Mapping[str, datetime | None]:
 
 def drop_assignments(tx: Tx, person_ids: Sequence[str], now: datetime) -> None:
     """Drop what stands assigned to people who have left."""
-    standing = and_(
-        assignment.c.tenant_id == tx.tenant,
-        among(tx.conn, assignment.c.person_id, person_ids),
-        assignment.c.dropped_at.is_(None),
-    )
     if person_ids:
-        tx.conn.execute(update(assignment).where(standing).values(dropped_at=now))
+        who = as_array(tx.conn, person_ids)
+        _DROPPED.run(tx.conn, {"of": tx.tenant, "who": who, "dropped_at": now})
+
+
+_DROPPED = Prepared(
+    lambda dialect: update(assignment).where(
+        assignment.c.tenant_id == bindparam("of"),
+        any_of(dialect, assignment.c.person_id, "who"),
+        assignment.c.dropped_at.is_(None),
+    ),
+    "dropped_at",
+)
 
 
 def take_up_assignments(tx: Tx, person_id: str, dropped_at: datetime) -> None:

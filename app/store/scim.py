@@ -137,6 +137,13 @@ _KNOWN = Prepared(
         resource.c.tenant_id == bindparam("tenant"), resource.c.id == bindparam("id")
     )
 )
+_ACTIVE = Prepared(
+    select(tally.c.active).where(
+        tally.c.tenant_id == bindparam("tenant"),
+        tally.c.type == "User",
+        tally.c.client == bindparam("client"),
+    )
+)
 
 
 def get(read: Read, client: str, of: ResourceType, resource_id: str) -> Stored | None:
@@ -179,10 +186,7 @@ def counted(read: Read, of: ResourceType) -> int:
 
 def active_people(read: Read, client: str) -> int:
     """Return how many active people a provisioning client has made."""
-    mine = (
-        (tally.c.tenant_id == read.tenant) & (tally.c.type == "User") & (tally.c.client == client)
-    )
-    return read.conn.execute(select(tally.c.active).where(mine)).scalar() or 0
+    return _ACTIVE.scalar(read.conn, {"tenant": read.tenant, "client": client}) or 0
 
 
 def add(

@@ -17,10 +17,12 @@ from app.kernel.person import Person
 from app.kernel.tenant import Tenant
 from app.store import people
 from app.store.db import Read, Tx
+from app.store.prepared import Prepared
 from app.store.sql import epoch_of, hold
 from app.store.tables.access import connection, session
 from app.store.tables.people import identity, person
 from app.store.tables.tenants import tenant
+from app.store.types import Time
 
 _TOUCH_AFTER = timedelta(minutes=1)
 
@@ -53,6 +55,15 @@ RESTS_ON = session.join(tenant, tenant.c.id == session.c.tenant_id).outerjoin(
 )
 """Sessions with their tenant and connection."""
 
+_ENDED = Prepared(
+    update(session).where(
+        session.c.tenant_id == bindparam("of"),
+        session.c.person_id == bindparam("who"),
+        session.c.ended_at.is_(None),
+        session.c.expires_at > bindparam("now", type_=Time),
+    ),
+    "ended_at", "ended_by",
+)  # fmt: skip
 _OF_THIS_EPOCH = and_(
     session.c.ended_at.is_(None),
     session.c.tenant_epoch == tenant.c.epoch,
@@ -205,14 +216,9 @@ def end_by_provider(
 
 def end_all(tx: Tx, person_id: str, by: str, now: datetime) -> int:
     """End every session of a person; returns how many stood. Ended ones never revive."""
-    mine = (
-        (session.c.tenant_id == tx.tenant)
-        & (session.c.person_id == person_id)
-        & session.c.ended_at.is_(None)
-        & (session.c.expires_at > now)
+    return _ENDED.run(
+        tx.conn, {"of": tx.tenant, "who": person_id, "now": now, "ended_at": now, "ended_by": by}
     )
-    ended = update(session).where(mine).values(ended_at=now, ended_by=by)
-    return tx.conn.execute(ended).rowcount
 
 
 def count(read: Read, now: datetime, connection_id: str | None = None) -> int:

@@ -83,6 +83,19 @@ def among(conn: Connection, column: ColumnElement[str], ids: Iterable[str]) -> C
     return column == any_(bindparam(None, list(ids), postgresql.ARRAY(Text)))
 
 
+def any_of(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """`among` for a statement that is made beforehand: its parameter is called so, and takes `as_array`."""
+    if dialect == "sqlite":
+        array = func.json_each(bindparam(name, type_=Text))
+        return column.in_(select(array.table_valued("value").c.value))
+    return column == any_(bindparam(name, type_=postgresql.ARRAY(Text)))
+
+
+def as_array(conn: Connection, ids: Iterable[str]) -> str | list[str]:
+    """Ids as one parameter."""
+    return json.dumps(list(ids)) if conn.dialect.name == "sqlite" else list(ids)
+
+
 def outside(
     conn: Connection, column: ColumnElement[str], ids: Iterable[str]
 ) -> ColumnElement[bool]:
@@ -163,8 +176,10 @@ def settled_before(conn: Connection) -> int:
 def exclusive(conn: Connection, *key: str) -> None:
     """Let only one transaction at a time pass with this key, until it ends: for rows not yet there."""
     if conn.dialect.name != "sqlite":
-        take = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        conn.execute(take, {"key": "\x1f".join(key)})
+        _EXCLUSIVE.run(conn, {"key": "\x1f".join(key)})
+
+
+_EXCLUSIVE = Prepared(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"))
 
 
 def alone(conn: Connection, table: Table) -> None:

@@ -87,6 +87,15 @@ _STANDING = Prepared(
         or_(token.c.person_id.is_(None), MAY_ENTER),
     )
 )
+_REVOKED = Prepared(
+    update(token).where(
+        token.c.tenant_id == bindparam("of"),
+        token.c.person_id == bindparam("who"),
+        token.c.revoked_at.is_(None),
+        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now", type_=Time)),
+    ),
+    "revoked_at",
+)  # fmt: skip
 
 
 def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Token | None:
@@ -153,13 +162,7 @@ def revoke(tx: Tx, token_id: str, now: datetime) -> bool:
 
 def revoke_all(tx: Tx, person_id: str, now: datetime) -> int:
     """Revoke every token of a person; returns how many stood."""
-    mine = (
-        (token.c.tenant_id == tx.tenant)
-        & (token.c.person_id == person_id)
-        & token.c.revoked_at.is_(None)
-        & or_(token.c.expires_at.is_(None), token.c.expires_at > now)
-    )
-    return tx.conn.execute(update(token).where(mine).values(revoked_at=now)).rowcount
+    return _REVOKED.run(tx.conn, {"of": tx.tenant, "who": person_id, "now": now, "revoked_at": now})
 
 
 def revoke_given(tx: Tx, oauth_client_id: str, now: datetime) -> int:
