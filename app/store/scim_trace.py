@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -49,7 +50,12 @@ _OVER = (
 
 def add(tx: Tx, every: Iterable[Traced]) -> None:
     """Take requests down."""
-    _NEW.run_each(tx.conn, [{"tenant_id": tx.tenant, **asdict(one)} for one in every])
+    _NEW.run_each(tx.conn, [{"tenant_id": tx.tenant, **_values(one)} for one in every])
+
+
+def _values(one: Traced) -> dict[str, Any]:
+    # `asdict` copies each value deeply, which costs more than the insert.
+    return {name: getattr(one, name) for name in _NAMES}
 
 
 def about(read: Read, subjects: Collection[str], limit: int) -> list[Traced]:
