@@ -35,7 +35,7 @@ def cast(attribute: Attribute, value: Any, path: str) -> Any | None:
     items = value if isinstance(value, list) else [value]
     if len(items) > MAX_ITEMS:
         raise InvalidValue(f"{path} may have {MAX_ITEMS} values at most.")
-    return check_items(_distinct(cast_item(attribute, item, path) for item in items), path) or None
+    return check_items(distinct(cast_item(attribute, item, path) for item in items), path) or None
 
 
 def cast_item(attribute: Attribute, value: Any, path: str) -> Any | None:
@@ -171,7 +171,7 @@ _SIMPLE: Final[dict[AttrType, Callable[[Any, str], Any]]] = {
 }
 
 
-def _distinct(items: Any) -> list[Any]:
+def distinct(items: Any) -> list[Any]:
     """Without what is absent, and each value once (RFC 7643 §2.4)."""
     result: list[Any] = []
     for item in items:

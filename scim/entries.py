@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scim.attributes import Attribute, AttrPath
-from scim.cast import cast, cast_item, check_items, is_primary, is_void, only
+from scim.cast import cast, cast_item, check_items, distinct, is_primary, is_void, only
 from scim.errors import InvalidValue, NoTarget
 from scim.evaluate import matches_item
 from scim.nodes import PatchPath, equalities
@@ -141,8 +141,8 @@ def _described(path: PatchPath, attribute: Attribute, *, strict: bool = False) -
 
 
 def _settled(items: list[Any], touched: list[int], text: str) -> list[Any] | None:
-    """Void entries dropped; one that has become primary takes it from the others
-    (RFC 7644 §3.5.2).
+    """Void entries dropped, and those that have become alike but for one (RFC 7643 §2.4); one that
+    has become primary takes it from the others (RFC 7644 §3.5.2).
     """
     primaries = {i for i in touched if is_primary(items[i])}
     if len(primaries) > 1:
@@ -152,5 +152,5 @@ def _settled(items: list[Any], touched: list[int], text: str) -> list[Any] | Non
             item | {"primary": False} if is_primary(item) and i not in primaries else item
             for i, item in enumerate(items)
         ]
-    kept = [item for item in items if item is not None and not is_void(item)]
+    kept = distinct(item for item in items if not is_void(item))
     return check_items(kept, text) or None

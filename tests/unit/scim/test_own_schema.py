@@ -152,8 +152,8 @@ def test_patch_of_simple_values():
 def test_patch_of_complex_values():
     held = {"scores": [{"value": 1, "type": "a"}, {"value": 2, "type": "a"}]}
     path = f'{URN}:scores[type eq "a"]'
-    assert patched(held, {"op": "replace", "path": f"{path}.value", "value": 3}) == {
-        "scores": [{"value": 3, "type": "a"}, {"value": 3, "type": "a"}]
+    assert patched(held, {"op": "replace", "path": f"{path}.type", "value": "b"}) == {
+        "scores": [{"value": 1, "type": "b"}, {"value": 2, "type": "b"}]
     }
     ranged = {"op": "replace", "path": f"{URN}:scores[value gt 1]", "value": {"value": 5}}
     assert patched(held, ranged)["scores"][1] == {"value": 5}

@@ -67,6 +67,12 @@ def test_two_adds_to_a_typed_address_make_one_entry(babs):
     assert result["addresses"] == [{"type": "work", "streetAddress": "1 Main", "country": "NO"}]
 
 
+def test_entries_that_have_become_alike_are_one(babs):
+    babs["emails"] = [{"value": "a@x.com", "type": "work"}, {"value": "b@x.com", "type": "work"}]
+    operation = {"op": "Replace", "path": 'emails[type eq "work"].value', "value": "c@x.com"}
+    assert patched(babs, operation)["emails"] == [{"value": "c@x.com", "type": "work"}]
+
+
 def test_a_replace_without_a_path_writes_dotted_and_prefixed_names(babs):
     value = {
         "displayName": "B",
