@@ -54,8 +54,8 @@ class PatchResult:
     members: MemberChanges
 
 
-def parse_operations(body: Any) -> tuple[Operation, ...]:
-    """The operations of a PatchOp message, clients' dialects normalised.
+def parse_operations(body: Any, kind: str = quirks.AUTO) -> tuple[Operation, ...]:
+    """The operations of a PatchOp message, the dialect of that kind of client normalised.
 
     Raises InvalidSyntax, InvalidValue, NoTarget, PayloadTooLarge past MAX_OPERATIONS.
     """
@@ -68,7 +68,8 @@ def parse_operations(body: Any) -> tuple[Operation, ...]:
     for item in raw:
         if not isinstance(item, dict):
             raise InvalidSyntax("Each of Operations must be a JSON object.")
-        operations.extend(_operation(o) for o in quirks.normalise(by_name(item, "An operation")))
+        meant = quirks.normalise(by_name(item, "An operation"), kind)
+        operations.extend(_operation(one) for one in meant)
         if len(operations) > MAX_OPERATIONS:
             raise PayloadTooLarge(f"A PATCH may have {MAX_OPERATIONS} operations at most.")
     return tuple(operations)

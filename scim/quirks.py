@@ -1,7 +1,7 @@
 """The clients' dialects of PATCH, brought into RFC 7644's form before it is parsed.
 
 A row of QUIRKS rewrites one raw operation (its names already in lower case) or leaves it alone;
-they run in order. What needs the schema to be told right is done where the schema is at hand:
+they run in order. Which apply is by the kind of the client: AUTO takes them all, STANDARD none. What needs the schema to be told right is done where the schema is at hand:
 `"True"` for a boolean, a bare string for a `manager`, names in another letter case in `scim.cast`
 and `scim.attributes`; dotted and URN-prefixed keys, and entries made for a filter that matches
 none, in `scim.patch`.
@@ -15,15 +15,23 @@ from typing import Any, Final, TypeAlias
 
 RawOperation: TypeAlias = dict[str, Any]
 
+AUTO: Final = "auto"
+STANDARD: Final = "standard"
+KINDS: Final = (
+    AUTO, STANDARD, "entra", "jumpcloud", "keycloak", "okta", "onelogin", "sailpoint", "workday",
+)  # fmt: skip
+"""Whose dialect is taken. One for which QUIRKS has no row is held to the standard."""
+
 _ENTRA = "learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-config-problem-scim-compatibility"
 
 
 @dataclass(frozen=True, slots=True)
 class Quirk:
-    """`rewrite` gives the operations that stand for one, usually a single one."""
+    """`rewrite` gives the operations that stand for one, usually a single one; `kinds` send such."""
 
     name: str
     source: str
+    kinds: frozenset[str]
     rewrite: Callable[[RawOperation], list[RawOperation]]
 
 
@@ -55,17 +63,24 @@ def _value_names_its_path(operation: RawOperation) -> list[RawOperation]:
     return [operation]
 
 
+_OF_ENTRA = frozenset({"entra"})
 QUIRKS: Final = (
-    Quirk("the operation's name in any letter case", _ENTRA, _lower_op),
-    Quirk("an empty path for none", "SailPoint SCIM 2.0 connector", _drop_empty_path),
-    Quirk("remove without a path, its value by attribute", _ENTRA, _remove_without_path),
-    Quirk("a value wrapped in its own path's name", _ENTRA, _value_names_its_path),
+    Quirk("the operation's name in any letter case", _ENTRA, _OF_ENTRA, _lower_op),
+    Quirk(
+        "an empty path for none",
+        "SailPoint SCIM 2.0 connector",
+        frozenset({"sailpoint"}),
+        _drop_empty_path,
+    ),
+    Quirk("remove without a path, its value by attribute", _ENTRA, _OF_ENTRA, _remove_without_path),
+    Quirk("a value wrapped in its own path's name", _ENTRA, _OF_ENTRA, _value_names_its_path),
 )
 
 
-def normalise(operation: RawOperation) -> list[RawOperation]:
+def normalise(operation: RawOperation, kind: str = AUTO) -> list[RawOperation]:
     """The operations in RFC 7644's form that one raw operation stands for."""
     operations = [operation]
     for quirk in QUIRKS:
-        operations = [new for old in operations for new in quirk.rewrite(old)]
+        if kind == AUTO or kind in quirk.kinds:
+            operations = [new for old in operations for new in quirk.rewrite(old)]
     return operations

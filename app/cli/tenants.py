@@ -36,6 +36,16 @@ def domain(domain: str, slug: str, verified: bool, as_json: bool) -> None:
     show({"tenant": slug, "domain": domain.lower(), "verified": verified}, as_json=as_json)
 
 
+@tenant.command("idp")
+@click.argument("slug")
+@click.argument("kind")
+@json_option
+def idp(slug: str, kind: str, as_json: bool) -> None:
+    """Say whose SCIM dialect a tenant's provisioning is in: auto takes every one, standard none."""
+    tenancy.name_idp(ready(), slug, kind)
+    show({"tenant": slug, "idp": kind}, as_json=as_json)
+
+
 @tenant.command("disable")
 @click.argument("slug")
 @json_option

@@ -97,7 +97,7 @@ def patch(
 ) -> Shown:  # fmt: skip
     """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
     with watched(deps, client, "PATCH", resource_id, body) as watch:
-        operations = patching.parse_operations(body)
+        operations = patching.parse_operations(body, client.idp)
         with acting(deps, client, "PATCH") as act:
             person, before = _locked(act, of, resource_id, if_match)
             result = patching.apply(before.body, operations, of)

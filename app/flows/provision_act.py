@@ -15,6 +15,7 @@ from app.kernel.tenant import TenantId
 from app.store import audit
 from app.store.db import Read, Tx
 from scim.errors import Uniqueness
+from scim.quirks import AUTO
 
 ITSELF: Final = "/Me"
 """The name under which a person reads their own User; no provisioning client keeps externalIds under it."""
@@ -25,12 +26,14 @@ class Client:
     """Who provisions. externalIds, and the word about a person, are kept under its `name`.
 
     `read`: the snapshot in which it was let in, while that is open · `dry`: what it does is undone at once
+    `idp`: whose dialect its PATCHes are in, one of KINDS
     """
 
     tenant: TenantId
     name: str
     read: Read | None = None
     dry: bool = False
+    idp: str = AUTO
 
     def reading(self, deps: Deps) -> AbstractContextManager[Read]:
         """Return the snapshot it was let in with, else open one."""

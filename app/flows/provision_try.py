@@ -11,6 +11,7 @@ from app.flows.provision_act import Client
 from app.flows.provision_view import Shown
 from app.kernel.errors import Invalid, OstiaryError
 from app.kernel.tenant import TenantId
+from app.store import tenants
 from scim import resource
 from scim.errors import ScimError
 from scim.represent import EVERYTHING
@@ -44,7 +45,8 @@ def attempt(
         )
     if len(body) > LONGEST:
         raise Invalid(f"A request to try may have {LONGEST} characters at most.")
-    who = Client(tenant, client, dry=True)
+    with deps.db.read(tenant) as read:
+        who = Client(tenant, client, dry=True, idp=tenants.idp(read))
     before: str | None = None
     try:
         if resource_id:

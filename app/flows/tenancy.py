@@ -14,6 +14,7 @@ from app.store import audit, destinations, tenants
 from app.store import statements as stored
 from app.store.chain import FOUNDED
 from keys import jwk
+from scim.quirks import KINDS
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
 _DOMAIN = re.compile(r"(?=.{3,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
@@ -65,6 +66,19 @@ def enable(deps: Deps, slug: str, *, enabled: bool) -> Tenant:
             tx = system.within(tenant.id)
             audit.record(tx, deps.ids.new(), deps.clock(), "operator", "tenant.enabled", tenant.id)
     return tenant
+
+
+def name_idp(deps: Deps, slug: str, kind: str) -> None:
+    """Name the kind of identity provider that provisions a tenant; raises Invalid or NotFound."""
+    if kind not in KINDS:
+        raise Invalid(f"An identity provider is one of {', '.join(KINDS)}.")
+    tenant = of_slug(deps, slug)
+    with deps.db.system(write=True) as system:
+        if tenants.set_idp(system, tenant.id, kind):
+            audit.record(
+                system.within(tenant.id), deps.ids.new(), deps.clock(), "operator", "tenant.idp",
+                tenant.id, idp=kind,
+            )  # fmt: skip
 
 
 def vouch_for_domain(deps: Deps, slug: str, domain: str, *, verified: bool) -> None:

@@ -70,6 +70,18 @@ def enable(system: System, tenant_id: TenantId, now: datetime, *, enabled: bool)
     return system.conn.execute(update(tenant).where(mine).values(**to)).rowcount == 1
 
 
+def idp(read: Read) -> str:
+    """Return the kind of identity provider that provisions the handle's own tenant."""
+    mine = tenant.c.id == read.tenant
+    return str(read.conn.execute(select(tenant.c.scim_idp).where(mine)).scalar_one())
+
+
+def set_idp(system: System, tenant_id: TenantId, kind: str) -> bool:
+    """Name the kind of identity provider that provisions; False when it was so already."""
+    mine = (tenant.c.id == tenant_id) & (tenant.c.scim_idp != kind)
+    return system.conn.execute(update(tenant).where(mine).values(scim_idp=kind)).rowcount == 1
+
+
 def verify_domain(
     system: System, tenant_id: TenantId, name: str, verified_at: datetime | None
 ) -> None:

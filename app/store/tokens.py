@@ -45,6 +45,8 @@ class Token:
     scope: str
     tenant: Tenant
     person_id: str | None
+    idp: str
+    """The kind of identity provider that provisions the tenant."""
     stale: bool
     """Its last use was noted more than a minute ago."""
 
@@ -72,7 +74,9 @@ _creator, _whose = person.alias("creator"), person.alias("whose")
 _ADD = insert(token)
 _DROP = delete(token).where(token.c.tenant_id == bindparam("of"), token.c.id == bindparam("which"))
 _STANDING = Prepared(
-    select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
+    select(
+        token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page, tenant.c.scim_idp
+    )
     .join(tenant, tenant.c.id == token.c.tenant_id)
     .outerjoin(
         person, (person.c.tenant_id == token.c.tenant_id) & (person.c.id == token.c.person_id)
@@ -110,7 +114,9 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
         return None
     owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page)
     stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER
-    return Token(row.id, row.kind, row.client, row.scope, owner, row.person_id, stale)
+    return Token(
+        row.id, row.kind, row.client, row.scope, owner, row.person_id, row.scim_idp, stale
+    )  # fmt: skip
 
 
 def listed(read: Read, now: datetime, most: int) -> list[dict[str, Any]]:

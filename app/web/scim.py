@@ -182,7 +182,7 @@ def _writing() -> Client:
     _spend(token.tenant.id)
     if token.scope != "write":
         raise Refused("This token may read only.", code="insufficient_scope")
-    return Client(token.tenant.id, token.client)
+    return Client(token.tenant.id, token.client, idp=token.idp)
 
 
 def _oneself() -> tuple[str, TenantId]:
