@@ -72,7 +72,14 @@ _creator, _whose = person.alias("creator"), person.alias("whose")
 _ADD = insert(token)
 _DROP = delete(token).where(token.c.tenant_id == bindparam("of"), token.c.id == bindparam("which"))
 _STANDING = Prepared(
-    select(token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page)
+    select(
+        token,
+        tenant.c.slug,
+        tenant.c.name,
+        tenant.c.enabled,
+        tenant.c.home_page,
+        tenant.c.scim_schemas,
+    )
     .join(tenant, tenant.c.id == token.c.tenant_id)
     .outerjoin(
         person, (person.c.tenant_id == token.c.tenant_id) & (person.c.id == token.c.person_id)
@@ -99,7 +106,7 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
     )
     if row is None or not credential.matches(presented, row.digest):
         return None
-    owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page)
+    owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page, row.scim_schemas)
     stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER
     return Token(row.id, row.kind, row.client, row.scope, owner, row.person_id, stale)
 
