@@ -21,6 +21,7 @@ from app.cli import (
     people,
     platforms,
     processes,
+    schemas,
     serve,
     tenants,
 )
@@ -47,6 +48,7 @@ for module in (
     connections,
     people,
     groups,
+    schemas,
     activities,
     destinations,
     outbox,

@@ -12,7 +12,7 @@ from app.kernel.person import Person
 from app.store import audit, groups, guard, learning, memberships, people, scim
 from app.store.db import Tx
 from app.store.guard import Departure
-from scim.schemas import GROUP, USER
+from scim.custom import Types
 
 _DELETED = "This person has been deleted since."
 _NAME_TAKEN = "Somebody else bears this user name by now."
@@ -25,6 +25,7 @@ class Back:
     deps: Deps
     tx: Tx
     client: str
+    types: Types
     by: str
     hold_id: str
     now: datetime
@@ -86,16 +87,18 @@ def _person(back: Back, one: Departure) -> str | None:
 
 def _activate(back: Back, person: Person) -> None:
     people.save(back.tx, replace(person, active=True), back.now)
-    before = scim.get(back.tx, back.client, USER, person.id)
+    before = scim.get(back.tx, back.client, back.types.user, person.id)
     if before is not None:
-        scim.save(back.tx, back.client, USER, before, {**before.body, "active": True}, back.now)
+        scim.save(
+            back.tx, back.client, back.types.user, before, {**before.body, "active": True}, back.now
+        )
 
 
 def _undelete(back: Back, person: Person) -> None:
     people.save(back.tx, replace(person, deleted_at=None), back.now)
-    gone = scim.deleted(back.tx, back.client, USER, person.id)
+    gone = scim.deleted(back.tx, back.client, back.types.user, person.id)
     if gone is not None:
-        scim.restore(back.tx, back.client, USER, gone, gone.body, back.now)
+        scim.restore(back.tx, back.client, back.types.user, gone, gone.body, back.now)
 
 
 def _give_back(back: Back, person: Person, one: Departure) -> None:
@@ -107,14 +110,14 @@ def _give_back(back: Back, person: Person, one: Departure) -> None:
 
 def _into_group(back: Back, group_id: str, person_ids: Sequence[str]) -> None:
     """Let people be members again; a group of the client's own that it deleted comes back as well."""
-    gone = scim.deleted(back.tx, back.client, GROUP, group_id)
+    gone = scim.deleted(back.tx, back.client, back.types.group, group_id)
     if gone is not None and gone.owner != back.client:
         return  # somebody else's doing, and meant
     if gone is not None:
-        scim.restore(back.tx, back.client, GROUP, gone, gone.body, back.now)
+        scim.restore(back.tx, back.client, back.types.group, gone, gone.body, back.now)
     if not memberships.add(back.tx, group_id, person_ids, back.now):
         return
     groups.assign(back.tx, back.now, group_id=group_id, person_ids=person_ids)
-    group = scim.get(back.tx, back.client, GROUP, group_id)
+    group = scim.get(back.tx, back.client, back.types.group, group_id)
     if group is not None and gone is None:
-        scim.save(back.tx, back.client, GROUP, group, group.body, back.now)
+        scim.save(back.tx, back.client, back.types.group, group, group.body, back.now)

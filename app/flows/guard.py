@@ -20,7 +20,7 @@ from app.flows import bring_back
 from app.flows.provision_act import Act
 from app.kernel.errors import Conflict, NotFound
 from app.kernel.tenant import TenantId
-from app.store import audit, groups, guard, learning, scim
+from app.store import audit, groups, guard, learning, scim, scim_schemas
 from app.store.db import Tx
 from app.store.guard import Departure, Hold
 from app.store.sql import exclusive
@@ -95,7 +95,7 @@ def go_on(deps: Deps) -> bool:
             return True
         by, now = held.closed_by or "operator", deps.clock()
         todo = guard.to_restore(tx, hold_id, _CHUNK)
-        back = bring_back.Back(deps, tx, held.client, by, hold_id, now)
+        back = bring_back.Back(deps, tx, held.client, scim_schemas.held(tx), by, hold_id, now)
         bring_back.all_of(back, todo)
         if len(todo) < _CHUNK:
             guard.close(tx, hold_id, "restored", by, now)

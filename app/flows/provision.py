@@ -21,31 +21,17 @@ from app.store.bounded import TooLong, within
 from app.store.scim import Stored
 from scim import patch as patching
 from scim import resource
-from scim.attributes import ResourceType, Schema
+from scim.attributes import ResourceType
 from scim.errors import NotFound, TooMany
 from scim.etag import check_if_match
 from scim.listing import parse_query
 from scim.members import MAX_ID, MemberChanges
 from scim.represent import Projection
-from scim.schemas import COMMON, GROUP, USER, USER_URN
+from scim.schemas import GROUP, USER
 from scim.text import fold, storable
 
 PAGE_SIZE: Final = 200
 _CHUNK: Final = 250
-_EVERY: Final = ResourceType(
-    "Resource",
-    "",
-    "What a query at the root may ask of any type.",
-    Schema(
-        USER_URN,
-        "Resource",
-        "",
-        tuple({a.name: a for of in (GROUP, USER) for a in of.schema.attributes}.values()),
-    ),
-    USER.extensions,
-    COMMON,
-    GROUP.members,
-)
 
 
 def create(
@@ -55,7 +41,7 @@ def create(
     with watched(deps, client, "POST", None, body) as watch:
         said = resource.parse(body, of)
         with acting(deps, client, "POST") as act:
-            if of is GROUP:
+            if of.name == GROUP.name:
                 stored = provision_groups.arrive(act, said.resource, said.members or ())
             else:
                 stored = provision_people.arrive(act, said.resource)
@@ -130,7 +116,7 @@ def search(
     An attribute that a type does not have has no value there (RFC 7644 §3.4.2.1). Raises TooMany where it
     takes longer than the settings allow.
     """
-    query = parse_query(parameters, of or _EVERY, page_size=PAGE_SIZE)
+    query = parse_query(parameters, of or client.types.every, page_size=PAGE_SIZE)
     seconds = deps.settings.scim_query_seconds
     try:
         with client.reading(deps) as read, within(read, seconds):
@@ -171,7 +157,7 @@ def _locked(
     """The resource, and a User's person, which others can't change until the transaction ends."""
     key = _id(of, resource_id)
     person = None
-    if of is USER:
+    if of.name == USER.name:
         person = people.lock(act.tx, key)
     else:
         scim.lock(act.tx, key)

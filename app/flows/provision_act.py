@@ -10,10 +10,11 @@ from typing import Final
 
 from app.deps import Deps
 from app.flows.cutoff import Trigger
-from app.kernel.errors import Conflict
+from app.kernel.errors import Conflict, Unavailable
 from app.kernel.tenant import TenantId
-from app.store import audit
+from app.store import audit, scim_schemas
 from app.store.db import Read, Tx
+from scim.custom import STANDARD, Types
 from scim.errors import Uniqueness
 from scim.quirks import AUTO
 
@@ -25,14 +26,15 @@ ITSELF: Final = "/Me"
 class Client:
     """Who provisions. externalIds, and the word about a person, are kept under its `name`.
 
-    `read`: the snapshot in which it was let in, while that is open · `dry`: what it does is undone at once
-    `idp`: whose dialect its PATCHes are in, one of KINDS
+    `types`: those of its tenant · `read`: the snapshot in which it was let in, while that is open · `dry`: what
+    it does is undone at once · `idp`: whose dialect its PATCHes are in, one of `scim.quirks.KINDS`
     """
 
     tenant: TenantId
     name: str
     read: Read | None = None
     dry: bool = False
+    types: Types = STANDARD
     idp: str = AUTO
 
     def reading(self, deps: Deps) -> AbstractContextManager[Read]:
@@ -47,6 +49,7 @@ class Act:
     deps: Deps
     tx: Tx
     client: str
+    types: Types
     request: str
     received_at: datetime
     now: datetime
@@ -75,6 +78,9 @@ def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
     received = deps.clock()
     try:
         with deps.db.tx(client.tenant) as tx, tx.undone() if client.dry else nullcontext():
-            yield Act(deps, tx, client.name, request, received, deps.clock())
+            # Nobody can have sent values of a schema to a tenant that has had none.
+            if client.types.number and not scim_schemas.hold(tx, client.types):
+                raise Unavailable("The schemas have changed at this moment. Send it again.")
+            yield Act(deps, tx, client.name, client.types, request, received, deps.clock())
     except Conflict as taken:
         raise Uniqueness("Another User bears this userName.") from taken

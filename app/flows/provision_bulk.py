@@ -26,7 +26,6 @@ from scim.errors import InvalidValue, ScimError, Uniqueness, error_document
 from scim.etag import etag
 from scim.members import MemberChanges
 from scim.represent import location
-from scim.schemas import USER
 
 _AT_ONCE: Final = 250
 _STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
@@ -83,10 +82,14 @@ class _Job:
         found: dict[int, dict[str, Any]] = {}
         for step in steps:
             one = self.operations[step[0]]
-            if one.makes is None or one.of is not USER or self._unmade(step, ()):
+            if (
+                one.makes is None
+                or _type(self.client, one) is not self.client.types.user
+                or self._unmade(step, ())
+            ):
                 break
             try:
-                body = resource.parse(one.data_with(self.made), USER).resource
+                body = resource.parse(one.data_with(self.made), self.client.types.user).resource
                 provision_people.check(body)
             except ScimError:
                 break
@@ -223,7 +226,7 @@ def _do(
     deps: Deps, client: Client, one: Operation, made: Mapping[str, str]
 ) -> tuple[str, int | None]:
     """One operation as a request of its own; returns the resource's id, and its version if it has one."""
-    data, of = one.data_with(made), _type(one)
+    data, of = one.data_with(made), _type(client, one)
     key = bulk.resolve_id(one.target or "", made)
     if one.method == "DELETE":
         provision.delete(deps, client, of, key, one.version)
@@ -237,24 +240,24 @@ def _do(
 
 
 def _arrive(act: Act, one: Operation, made: Mapping[str, str]) -> Stored:
-    said = resource.parse(one.data_with(made), _type(one))
-    if one.of is USER:
+    said = resource.parse(one.data_with(made), _type(act, one))
+    if _type(act, one) is act.types.user:
         return provision_people.arrive(act, said.resource)
     return provision_groups.arrive(act, said.resource, said.members or ())
 
 
 def _complete(act: Act, one: Operation, stored: Stored, made: Mapping[str, str]) -> Stored:
-    said = resource.parse(one.data_with(made), _type(one))
-    person = people.lock(act.tx, stored.id) if one.of is USER else None
+    said = resource.parse(one.data_with(made), _type(act, one))
+    person = people.lock(act.tx, stored.id) if _type(act, one) is act.types.user else None
     if person is not None:
         return provision_people.change(act, person, stored, said.resource)
     members = MemberChanges(add=said.members or ())
     return provision_groups.change(act, stored, said.resource, members)
 
 
-def _type(one: Operation) -> ResourceType:
+def _type(who: Client | Act, one: Operation) -> ResourceType:
     assert one.of is not None  # noqa: S101 - what has no type has a fault
-    return one.of
+    return who.types.named(one.of.name)
 
 
 def _nothing_made(name: str) -> InvalidValue:

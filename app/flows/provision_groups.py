@@ -14,7 +14,6 @@ from app.store.memberships import Gone
 from app.store.scim import Stored
 from scim.errors import InvalidValue
 from scim.members import MemberChanges
-from scim.schemas import GROUP
 
 
 def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Stored:
@@ -23,7 +22,7 @@ def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Store
     group_id = act.deps.ids.new()
     _check_known(act, group_id, members)
     added = memberships.add(act.tx, group_id, members, act.now)
-    (made,) = scim.add(act.tx, act.client, GROUP, {group_id: body}, act.now)
+    (made,) = scim.add(act.tx, act.client, act.types.group, {group_id: body}, act.now)
     act.note("group.provisioned", group_id, added=added)
     return made
 
@@ -43,13 +42,13 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
         return before
     act.note("group.changed", before.id, added=added, removed=removed)
     guard.note(act, _left(gone))
-    return scim.save(act.tx, act.client, GROUP, before, body, act.now)
+    return scim.save(act.tx, act.client, act.types.group, before, body, act.now)
 
 
 def leave(act: Act, gone: Stored) -> None:
     """Delete a Group softly, with its memberships."""
     members = [one for one in memberships.forget(act.tx, gone.id) if one.group_id == gone.id]
-    scim.remove(act.tx, GROUP, gone, act.now)
+    scim.remove(act.tx, act.types.group, gone, act.now)
     act.note("group.removed", gone.id)
     guard.note(act, _left(members))
 

@@ -39,7 +39,7 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
         people.add(act.tx, person, act.now)
     else:
         person = _adopted(act, bearer, body)
-    (made,) = scim.add(act.tx, act.client, USER, {person.id: body}, act.now)
+    (made,) = scim.add(act.tx, act.client, act.types.user, {person.id: body}, act.now)
     if bearer is not None and not person.active:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
@@ -71,7 +71,7 @@ def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> list[Stored
     # In one order, so that two loads of the same people wait for each other, and not both for both.
     arrived.sort(key=lambda one: fold(one.user_name or ""))
     people.add_all(act.tx, arrived, act.now)
-    return scim.add(act.tx, act.client, USER, bodies, act.now)
+    return scim.add(act.tx, act.client, act.types.user, bodies, act.now)
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:
@@ -82,7 +82,7 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
     after = person_of(person, body, act)
     if after != person:
         people.save(act.tx, after, act.now)
-    stored = scim.save(act.tx, act.client, USER, before, body, act.now)
+    stored = scim.save(act.tx, act.client, act.types.user, before, body, act.now)
     if person.active and not after.active:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
@@ -97,7 +97,7 @@ def leave(act: Act, person: Person, gone: Stored) -> None:
     """Delete a User softly: what the person learned stays, nobody of that name gets in."""
     people.save(act.tx, replace(person, deleted_at=act.now), act.now)
     left = memberships.forget(act.tx, person.id)
-    scim.remove(act.tx, USER, gone, act.now)
+    scim.remove(act.tx, act.types.user, gone, act.now)
     _shut_out(act, person)
     roles = people.own_roles(act.tx, person.id)
     # Who comes back under the same externalId comes back without the keys to the house.
@@ -142,10 +142,10 @@ def check(body: Mapping[str, Any]) -> None:
 
 def _gone(act: Act, body: Mapping[str, Any]) -> tuple[Person, Stored] | None:
     external = body.get("externalId")
-    gone_id = external and scim.deleted_bearing(act.tx, act.client, USER, external)
+    gone_id = external and scim.deleted_bearing(act.tx, act.client, act.types.user, external)
     person = people.lock(act.tx, gone_id) if gone_id else None
     # Read again behind the lock: another request may have restored them.
-    stored = scim.deleted(act.tx, act.client, USER, person.id) if person else None
+    stored = scim.deleted(act.tx, act.client, act.types.user, person.id) if person else None
     return (person, stored) if person and stored else None
 
 
@@ -154,7 +154,7 @@ def _come_back(act: Act, person: Person, gone: Stored, body: Mapping[str, Any]) 
     people.save(act.tx, after, act.now)
     memberships.forget(act.tx, person.id)
     act.note("person.restored", person.id)
-    return scim.restore(act.tx, act.client, USER, gone, body, act.now)
+    return scim.restore(act.tx, act.client, act.types.user, gone, body, act.now)
 
 
 def _bearer(act: Act, user_name: str) -> Person | None:

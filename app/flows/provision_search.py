@@ -18,7 +18,6 @@ from app.store.scim_shape import shape_of
 from scim.attributes import ResourceType
 from scim.errors import InvalidPath
 from scim.listing import Query, list_text
-from scim.schemas import GROUP, USER
 
 
 def answer(deps: Deps, client: Client, read: Read, of: ResourceType | None, query: Query) -> str:
@@ -38,7 +37,7 @@ def answer(deps: Deps, client: Client, read: Read, of: ResourceType | None, quer
 def _by_id(deps: Deps, client: Client, read: Read, of: ResourceType | None, query: Query) -> str:
     page = query.page
     total, shown = 0, list[str]()
-    for each in _types(of):
+    for each in _types(client, of):
         offset, count = max(page.offset - total, 0), page.count - len(shown)
         listing = _listing(deps, client, each, query)
         found, there_are = _found(read, listing, offset, count)
@@ -70,7 +69,7 @@ def _by_cursor(
 ) -> str:
     mark = provision_cursor.opened(deps, client, of, query)
     shown, totals, ahead = list[str](), list(mark.totals[: mark.number]), None
-    for number, each in enumerate(_types(of)):
+    for number, each in enumerate(_types(client, of)):
         if number < mark.number:
             continue
         known = mark.totals[number] if mark.totals else None
@@ -91,8 +90,8 @@ def _by_cursor(
     return list_text(shown, sum(totals), query.page, following)
 
 
-def _types(of: ResourceType | None) -> tuple[ResourceType, ...]:
-    return (USER, GROUP) if of is None else (of,)
+def _types(client: Client, of: ResourceType | None) -> tuple[ResourceType, ...]:
+    return client.types.both if of is None else (of,)
 
 
 def _listing(deps: Deps, client: Client, of: ResourceType, query: Query) -> Listing:

@@ -11,15 +11,13 @@ from app.flows.provision_act import Client
 from app.flows.provision_view import Shown
 from app.kernel.errors import Invalid, OstiaryError
 from app.kernel.tenant import TenantId
-from app.store import tenants
+from app.store import scim_schemas, tenants
 from scim import resource
 from scim.errors import ScimError
 from scim.represent import EVERYTHING
-from scim.schemas import GROUP, USER
 
 METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST: Final = 256 * 1024
-_TYPES = {"Users": USER, "Groups": GROUP}
 _STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
 
 
@@ -38,15 +36,16 @@ def attempt(
 ) -> Tried:  # fmt: skip
     """Try a request of a client's; raises Invalid for what is no provisioning request at all."""
     endpoint, _, resource_id = path.strip().removeprefix("/scim/v2").strip("/").partition("/")
-    of = _TYPES.get(endpoint)
+    with deps.db.read(tenant) as read:
+        types, idp = scim_schemas.current(read), tenants.idp(read)
+    of = types.at(endpoint)
     if method not in METHODS or of is None or (method == "POST") == bool(resource_id):
         raise Invalid(
             "Write POST with /Users or /Groups, or PUT, PATCH or DELETE with /Users/{id}."
         )
     if len(body) > LONGEST:
         raise Invalid(f"A request to try may have {LONGEST} characters at most.")
-    with deps.db.read(tenant) as read:
-        who = Client(tenant, client, dry=True, idp=tenants.idp(read))
+    who = Client(tenant, client, dry=True, types=types, idp=idp)
     before: str | None = None
     try:
         if resource_id:

@@ -53,10 +53,10 @@ def documents(
     """Show resources as JSON; members and groups are loaded only where they will be seen."""
     root = base_url(deps)
     members, groups = {}, {}
-    if of is GROUP and projection.wants_named("members", of):
+    if of.name == GROUP.name and projection.wants_named("members", of):
         members = memberships.members(read, [one.id for one in found])
     grouped = [one.id for one in found if one.grouped]
-    if of is USER and grouped and projection.wants_named("groups", of):
+    if of.name == USER.name and grouped and projection.wants_named("groups", of):
         groups = memberships.groups(read, grouped)
     shown = []
     for one in found:

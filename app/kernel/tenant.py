@@ -13,10 +13,14 @@ OPERATOR = "_operator"
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One organization. `home_page` is its people's xAPI account home page and never changes."""
+    """One organization. `home_page` is its people's xAPI account home page and never changes.
+
+    `schemas`: how often its own SCIM schemas have changed, where it was read with a token
+    """
 
     id: TenantId
     slug: str
     name: str
     enabled: bool
     home_page: str
+    schemas: int = 0

@@ -75,7 +75,13 @@ _ADD = insert(token)
 _DROP = delete(token).where(token.c.tenant_id == bindparam("of"), token.c.id == bindparam("which"))
 _STANDING = Prepared(
     select(
-        token, tenant.c.slug, tenant.c.name, tenant.c.enabled, tenant.c.home_page, tenant.c.scim_idp
+        token,
+        tenant.c.slug,
+        tenant.c.name,
+        tenant.c.enabled,
+        tenant.c.home_page,
+        tenant.c.scim_idp,
+        tenant.c.scim_schemas,
     )
     .join(tenant, tenant.c.id == token.c.tenant_id)
     .outerjoin(
@@ -112,7 +118,7 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
     )
     if row is None or not credential.matches(presented, row.digest):
         return None
-    owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page)
+    owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page, row.scim_schemas)
     stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER
     return Token(
         row.id, row.kind, row.client, row.scope, owner, row.person_id, row.scim_idp, stale

@@ -14,16 +14,20 @@ from app.flows import provision, provision_bulk, provision_cursor, throttle
 from app.flows.provision_act import ITSELF, Client
 from app.flows.provision_view import Shown, base_url
 from app.kernel.errors import Refused, Unauthenticated
-from app.kernel.tenant import TenantId
+from app.kernel.tenant import Tenant, TenantId
+from app.store import scim_schemas
+from app.store.db import Read
+from app.store.tokens import Token
 from app.web import guard, here
 from scim import bulk, discovery, resource
 from scim.attributes import ResourceType
+from scim.custom import Types
 from scim.discovery import Features
 from scim.errors import Forbidden, InvalidSyntax, NotFound, PayloadTooLarge
 from scim.etag import not_modified
 from scim.listing import Page, list_response
 from scim.represent import EVERYTHING, Projection, parse_projection
-from scim.schemas import GROUP, USER
+from scim.schemas import GROUP
 from scim.text import to_json
 
 if TYPE_CHECKING:
@@ -33,7 +37,6 @@ blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 
 MEDIA_TYPE: Final = "application/scim+json"
 LARGEST_BODY: Final = 8 * 1024 * 1024
-_TYPES: Final = {"Users": USER, "Groups": GROUP}
 _FEATURES: Final = Features(
     filter_max_results=provision.PAGE_SIZE,
     sort=True,
@@ -51,8 +54,7 @@ _ONE: Final = f"{_EACH}/<resource_id>"
 @blueprint.post(_EACH)
 def create(endpoint: str) -> Response:
     """Make a resource: 201 and where it is (RFC 7644 §3.3)."""
-    of = _TYPES[endpoint]
-    client = _writing()
+    client, of = _changing(endpoint)
     made = provision.create(here.deps(), client, of, _body(), _projection(of))
     return _resource(made, 201)
 
@@ -60,8 +62,8 @@ def create(endpoint: str) -> Response:
 @blueprint.get(_ONE)
 def get(endpoint: str, resource_id: str) -> Response:
     """Show a resource, or 304 to whoever has this version (RFC 7644 §3.4.1, §3.14)."""
-    of = _TYPES[endpoint]
     with _reading() as client:
+        of = _of(client, endpoint)
         found = provision.get(here.deps(), client, of, resource_id, _projection(of))
     return _unless_known(found)
 
@@ -69,8 +71,7 @@ def get(endpoint: str, resource_id: str) -> Response:
 @blueprint.put(_ONE)
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 §3.5.1)."""
-    of = _TYPES[endpoint]
-    client = _writing()
+    client, of = _changing(endpoint)
     deps, if_match = here.deps(), request.headers.get("If-Match")
     return _resource(
         provision.replace(deps, client, of, resource_id, _body(), if_match, _projection(of))
@@ -83,9 +84,8 @@ def patch(endpoint: str, resource_id: str) -> Response:
 
     A Group may have a hundred thousand members, and one was added (RFC 7644 §3.5.2).
     """
-    of = _TYPES[endpoint]
-    client = _writing()
-    projection = None if of is GROUP and not _asked_for() else _projection(of)
+    client, of = _changing(endpoint)
+    projection = None if of.name == GROUP.name and not _asked_for() else _projection(of)
     deps, if_match = here.deps(), request.headers.get("If-Match")
     return _resource(provision.patch(deps, client, of, resource_id, _body(), if_match, projection))
 
@@ -93,9 +93,9 @@ def patch(endpoint: str, resource_id: str) -> Response:
 @blueprint.delete(_ONE)
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 §3.6)."""
-    client = _writing()
+    client, of = _changing(endpoint)
     if_match = request.headers.get("If-Match")
-    provision.delete(here.deps(), client, _TYPES[endpoint], resource_id, if_match)
+    provision.delete(here.deps(), client, of, resource_id, if_match)
     return Response(status=204)
 
 
@@ -103,7 +103,7 @@ def delete(endpoint: str, resource_id: str) -> Response:
 def listed(endpoint: str) -> Response:
     """Answer a query in the address (RFC 7644 §3.4.2)."""
     with _reading() as client:
-        return _answer(provision.search(here.deps(), client, _TYPES[endpoint], request.args))
+        return _answer(provision.search(here.deps(), client, _of(client, endpoint), request.args))
 
 
 @blueprint.post("/.search")
@@ -114,7 +114,7 @@ def search(endpoint: str | None = None) -> Response:
         body = _body()
         if not isinstance(body, dict):
             raise InvalidSyntax("The body must be a JSON object.")
-        of = None if endpoint is None else _TYPES[endpoint]
+        of = None if endpoint is None else _of(client, endpoint)
         return _answer(provision.search(here.deps(), client, of, body))
 
 
@@ -133,8 +133,12 @@ def many() -> Response:
 def me() -> Response:
     """Show whose token it is their own User (RFC 7644 §3.11), without what clients call it."""
     someone, tenant = _oneself()
-    client = Client(tenant, ITSELF)
-    return _unless_known(provision.get(here.deps(), client, USER, someone, _projection(USER)))
+    deps = here.deps()
+    with deps.db.read(tenant.id) as read:
+        types = scim_schemas.types(read, tenant.schemas)
+        client = Client(tenant.id, ITSELF, read, types=types)
+        found = provision.get(deps, client, types.user, someone, _projection(types.user))
+    return _unless_known(found)
 
 
 @blueprint.route("/Me", methods=["POST", "PUT", "PATCH", "DELETE"])
@@ -155,8 +159,8 @@ def service_provider_config() -> Response:
 @blueprint.get("/ResourceTypes/<name>")
 def resource_types(name: str | None = None) -> Response:
     """Say which resources there are (RFC 7643 §6)."""
-    _discovering()
-    found = {of.name: discovery.resource_type(of, _root()) for of in _TYPES.values()}
+    types = _discovering()
+    found = {of.name: discovery.resource_type(of, _root()) for of in types.both}
     return _described(found, name)
 
 
@@ -164,8 +168,8 @@ def resource_types(name: str | None = None) -> Response:
 @blueprint.get("/Schemas/<name>")
 def schemas(name: str | None = None) -> Response:
     """Say what the resources are made of (RFC 7643 §7)."""
-    _discovering()
-    every = discovery.schemas_of(tuple(_TYPES.values()))
+    types = _discovering()
+    every = discovery.schemas_of(types.both)
     return _described({of.id: discovery.schema(of, _root()) for of in every}, name)
 
 
@@ -174,18 +178,32 @@ def _reading() -> Iterator[Client]:
     """Who asks, in one snapshot with what is asked."""
     with guard.reading("scim") as (token, read):
         _spend(token.tenant.id)
-        yield Client(token.tenant.id, token.client, read)
+        yield Client(token.tenant.id, token.client, read, types=_types(token, read))
 
 
 def _writing() -> Client:
-    token = guard.bearer("scim")
+    with guard.reading("scim") as (token, read):
+        types = _types(token, read)
     _spend(token.tenant.id)
     if token.scope != "write":
         raise Refused("This token may read only.", code="insufficient_scope")
-    return Client(token.tenant.id, token.client, idp=token.idp)
+    return Client(token.tenant.id, token.client, types=types, idp=token.idp)
 
 
-def _oneself() -> tuple[str, TenantId]:
+def _changing(endpoint: str) -> tuple[Client, ResourceType]:
+    client = _writing()
+    return client, _of(client, endpoint)
+
+
+def _types(token: Token, read: Read) -> Types:
+    return scim_schemas.types(read, token.tenant.schemas)
+
+
+def _of(client: Client, endpoint: str) -> ResourceType:
+    return client.types.group if endpoint == "Groups" else client.types.user
+
+
+def _oneself() -> tuple[str, Tenant]:
     """Whose token it is, and of which tenant; a tenant's own speaks for nobody."""
     try:
         person, tenant = guard.token_of_person()
@@ -193,7 +211,7 @@ def _oneself() -> tuple[str, TenantId]:
         with _reading():
             raise Forbidden("This token belongs to an organization, not to a person.") from None
     _spend(tenant.id, name="scim me")
-    return person.id, tenant.id
+    return person.id, tenant
 
 
 def _spend(tenant: TenantId, requests: int = 1, name: str = "scim") -> None:
@@ -202,11 +220,12 @@ def _spend(tenant: TenantId, requests: int = 1, name: str = "scim") -> None:
         throttle.spend(deps, tenant, name, deps.settings.scim_rate)
 
 
-def _discovering() -> None:
-    with _reading():
-        pass
+def _discovering() -> Types:
+    with _reading() as client:
+        types = client.types
     if "filter" in request.args:
         raise Forbidden("What this server describes of itself can't be filtered.")
+    return types
 
 
 def _described(found: dict[str, dict[str, object]], name: str | None) -> Response:

@@ -9,8 +9,7 @@ import pytest
 
 from app.flows import tenancy
 from app.kernel.errors import Invalid
-from app.store import tenants
-from app.store import audit
+from app.store import audit, tenants
 from scim.quirks import KINDS, QUIRKS
 from scim.schemas import ENTERPRISE_URN as E
 from tests.provisioning import Idp, refused
