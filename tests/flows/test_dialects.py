@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from app import cli
 from app.factory import create_app
 from app.flows import provision_try, tenancy
 from app.kernel.errors import Invalid, NotFound
@@ -81,3 +83,12 @@ def test_naming_one_is_written_down_once_and_unknown_ones_are_refused(deps, tena
 
 def test_every_quirk_is_of_a_kind_that_can_be_named():
     assert all(quirk.kinds and quirk.kinds <= set(KINDS) for quirk in QUIRKS)
+
+
+def test_the_command_says_what_it_set_and_names_the_kinds_it_knows(deps, tenant, monkeypatch):
+    monkeypatch.setattr(cli.tenants, "ready", lambda: deps)
+    done = CliRunner().invoke(cli.group, ["tenant", "idp", tenant.slug, "entra", "--json"])
+    assert json.loads(done.stdout) == {"tenant": tenant.slug, "idp": "entra"}
+    wrong = CliRunner().invoke(cli.group, ["tenant", "idp", tenant.slug, "ldap"])
+    assert wrong.exit_code != 0
+    assert "auto, standard, entra" in str(wrong.exception)
