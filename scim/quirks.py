@@ -20,7 +20,7 @@ STANDARD: Final = "standard"
 KINDS: Final = (
     AUTO, STANDARD, "entra", "jumpcloud", "keycloak", "okta", "onelogin", "sailpoint", "workday",
 )  # fmt: skip
-"""Whose dialect is taken. One for which QUIRKS has no row is held to the standard."""
+"""Whose dialect of PATCH is taken."""
 
 _ENTRA = "learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-config-problem-scim-compatibility"
 
@@ -64,8 +64,9 @@ def _value_names_its_path(operation: RawOperation) -> list[RawOperation]:
 
 
 _OF_ENTRA = frozenset({"entra"})
+_NAMED = frozenset(KINDS) - {AUTO, STANDARD}
 QUIRKS: Final = (
-    Quirk("the operation's name in any letter case", _ENTRA, _OF_ENTRA, _lower_op),
+    Quirk("the operation's name in any letter case", _ENTRA, _NAMED, _lower_op),
     Quirk(
         "an empty path for none",
         "SailPoint SCIM 2.0 connector",

@@ -44,7 +44,7 @@ def test_a_dialect_is_taken_from_whom_it_is_expected(deps, tenant, idp, kind, op
     [
         ("standard", off(), "invalidSyntax"),
         ("standard", NO_PATH, "noTarget"),
-        ("sailpoint", off(), "invalidSyntax"),
+        ("entra", EMPTY_PATH, "invalidPath"),
         ("okta", NO_PATH, "noTarget"),
     ],
 )

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from app.flows import tenancy
-from app.kernel.errors import Invalid
-from app.store import audit, tenants
-from scim.quirks import KINDS, QUIRKS
+from scim.quirks import QUIRKS
 from scim.schemas import ENTERPRISE_URN as E
 from tests.provisioning import Idp, refused
 
@@ -194,17 +192,3 @@ def test_one_tenants_kind_is_not_the_others(idp, site, deps, tenant):
     tenancy.name_idp(deps, "globex", "standard")
     key = idp.user("babs")
     assert idp.patch(key, replace("active", "False"))["active"] is False
-
-
-def test_a_kind_that_is_none_is_refused_and_the_others_are_named(deps, tenant):
-    with pytest.raises(Invalid, match="entra"):
-        tenancy.name_idp(deps, tenant.slug, "azure")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_kind_is_kept_and_noted(deps, tenant, kind):
-    tenancy.name_idp(deps, tenant.slug, kind)
-    with deps.db.read(tenant.id) as read:
-        assert tenants.idp(read) == kind
-    with deps.db.read(tenant.id) as read:
-        assert audit.about(read, tenant.id)[0]["detail"] == {"idp": kind}
