@@ -49,10 +49,10 @@ class Act:
     deps: Deps
     tx: Tx
     client: str
-    types: Types
     request: str
     received_at: datetime
     now: datetime
+    types: Types = STANDARD
 
     @property
     def trigger(self) -> Trigger:
@@ -81,6 +81,6 @@ def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
             # Nobody can have sent values of a schema to a tenant that has had none.
             if client.types.number and not scim_schemas.hold(tx, client.types):
                 raise Unavailable("The schemas have changed at this moment. Send it again.")
-            yield Act(deps, tx, client.name, client.types, request, received, deps.clock())
+            yield Act(deps, tx, client.name, request, received, deps.clock(), client.types)
     except Conflict as taken:
         raise Uniqueness("Another User bears this userName.") from taken
