@@ -14,13 +14,13 @@ from app.kernel.person import Person
 from app.kernel.tenant import Tenant, TenantId
 from app.store import people
 from app.store.db import Read, System, Tx
-from app.store.prepared import Prepared
-from app.store.sql import epoch_of, hold
+from app.store.sql import ending, epoch_of, hold
 from app.store.tables.lti import deployment, launch, registration
 from app.store.tables.people import person
 from app.store.tables.tenants import tenant
-from app.store.types import Time
 from lti import roles as lti_roles
+
+_ENDED = ending(launch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +166,6 @@ def end_all(tx: Tx, person_id: str, by: str, now: datetime) -> int:
     return _ENDED.run(
         tx.conn, {"of": tx.tenant, "who": person_id, "now": now, "ended_at": now, "ended_by": by}
     )
-
-
-_ENDED = Prepared(
-    update(launch).where(
-        launch.c.tenant_id == bindparam("of"),
-        launch.c.person_id == bindparam("who"),
-        launch.c.ended_at.is_(None),
-        launch.c.expires_at > bindparam("now", type_=Time),
-    ),
-    "ended_at", "ended_by",
-)  # fmt: skip
 
 
 def count(read: Read, now: datetime, registration_id: str | None = None) -> int:

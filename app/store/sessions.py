@@ -17,12 +17,10 @@ from app.kernel.person import Person
 from app.kernel.tenant import Tenant
 from app.store import people
 from app.store.db import Read, Tx
-from app.store.prepared import Prepared
-from app.store.sql import epoch_of, hold
+from app.store.sql import ending, epoch_of, hold
 from app.store.tables.access import connection, session
 from app.store.tables.people import identity, person
 from app.store.tables.tenants import tenant
-from app.store.types import Time
 
 _TOUCH_AFTER = timedelta(minutes=1)
 
@@ -55,15 +53,7 @@ RESTS_ON = session.join(tenant, tenant.c.id == session.c.tenant_id).outerjoin(
 )
 """Sessions with their tenant and connection."""
 
-_ENDED = Prepared(
-    update(session).where(
-        session.c.tenant_id == bindparam("of"),
-        session.c.person_id == bindparam("who"),
-        session.c.ended_at.is_(None),
-        session.c.expires_at > bindparam("now", type_=Time),
-    ),
-    "ended_at", "ended_by",
-)  # fmt: skip
+_ENDED = ending(session)
 _OF_THIS_EPOCH = and_(
     session.c.ended_at.is_(None),
     session.c.tenant_epoch == tenant.c.epoch,

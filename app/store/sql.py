@@ -22,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
@@ -127,6 +128,15 @@ def one_of(
 def cut(table: Table, now: datetime) -> dict[str, Any]:
     """What switching off sets in a row that others rest on: its epoch ends."""
     return {"enabled": False, "epoch": table.c.epoch + 1, "cut_at": now}
+
+
+def ending(table: Table) -> Prepared:
+    """End all of a person's (`of`, `who`) that stand at `now`, by `ended_at` and `ended_by`."""
+    mine = (table.c.tenant_id == bindparam("of")) & (table.c.person_id == bindparam("who"))
+    stands = table.c.ended_at.is_(None) & (
+        table.c.expires_at > bindparam("now", type_=table.c.expires_at.type)
+    )
+    return Prepared(update(table).where(mine, stands), "ended_at", "ended_by")
 
 
 def epoch_of(table: Table, *which: ColumnElement[bool]) -> ColumnElement[int]:
