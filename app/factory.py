@@ -20,6 +20,7 @@ from app.web import (
     oauth,
     pages,
     scim,
+    ssf,
     sso,
 )
 
@@ -41,7 +42,7 @@ def create_app(given: deps.Deps | None = None) -> Flask:
         room.install(app)
     for blueprint in (
         pages.blueprint, login.blueprint, scim.blueprint, lti.blueprint, sso.blueprint,
-        learn.blueprint, admin_watch.blueprint, api.blueprint, oauth.blueprint,
+        learn.blueprint, admin_watch.blueprint, api.blueprint, oauth.blueprint, ssf.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     return app

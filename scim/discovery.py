@@ -18,7 +18,7 @@ class Features:
 
     `bulk_max_operations` 0 means that there is no bulk. `filter_max_results` is the largest page,
     `page_size` one for which no size is asked (0: the largest). `cursor_timeout` is for how many
-    seconds a cursor is good, 0 where there are none.
+    seconds a cursor is good, 0 where there are none. `event_uris`: what receivers are told of.
     """
 
     filter_max_results: int
@@ -31,10 +31,11 @@ class Features:
     page_size: int = 0
     cursor_timeout: int = 0
     documentation_uri: str | None = None
+    event_uris: tuple[str, ...] = ()
 
 
 def service_provider_config(features: Features, base_url: str) -> dict[str, object]:
-    """RFC 7643 §5, RFC 9865 §4. `base_url` is that of the SCIM root, without a slash at its end."""
+    """RFC 7643 §5, RFC 9865 §4, RFC 9967 §4. `base_url` is that of the SCIM root, without a slash at its end."""
     document: dict[str, object] = {
         "schemas": [CONFIG_URN],
         "patch": {"supported": features.patch},
@@ -48,6 +49,7 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
         "sort": {"supported": features.sort},
         "etag": {"supported": features.etag},
         "pagination": _pagination(features),
+        "securityEvents": {"asyncRequest": "none", "eventUris": list(features.event_uris)},
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

@@ -31,7 +31,7 @@ def token() -> None:
 
 @token.command("issue")
 @tenant_option
-@click.option("--kind", type=click.Choice(["scim", "api"]), required=True)
+@click.option("--kind", type=click.Choice(["scim", "api", "set"]), required=True)
 @click.option("--name", default="", help="What you call it; by default the client's name.")
 @client_option
 @scope_option
@@ -47,7 +47,10 @@ def issue(
     slug: str, kind: str, name: str, client: str, scope: str, person_id: str | None,
     days: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Issue a token. It is shown this once. A person's token ends with that person's access."""
+    """Issue a token. It is shown this once. A person's token ends with that person's access.
+
+    Kind set is for the receiver of SCIM events that --client names by its id.
+    """
     token_id, text = tenancy.issue_token(
         ready(), slug, kind, client, name=name, scope=scope, person_id=person_id,
         life=timedelta(days=days) if days else None,

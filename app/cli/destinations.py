@@ -1,40 +1,76 @@
-"""`ostiary destination`: where statements are forwarded to."""
+"""`ostiary destination`: where statements are forwarded to, and who hears of SCIM events."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 import click
 
-from app.cli.common import INSTANT, json_option, ready, show, tenant_option, written
-from app.flows import redeliver, tenancy
+from app.cli.common import (
+    INSTANT,
+    client_option,
+    json_option,
+    ready,
+    show,
+    tenant_option,
+    written,
+)
+from app.flows import event_streams, redeliver, tenancy
+from app.flows.event_streams import Wanted
 from app.store import destinations
 
 
 @click.group()
 def destination() -> None:
-    """Where statements are forwarded to."""
+    """Where statements are forwarded to, and who hears of SCIM events."""
 
 
 @destination.command("add")
 @tenant_option
-@click.option("--kind", type=click.Choice(["xapi"]), required=True, expose_value=False)
+@click.option("--kind", type=click.Choice(["xapi", "set-push", "set-poll"]), required=True)
 @click.option(
-    "--url", required=True, help="The record store's xAPI endpoint, with or without /statements."
+    "--url", default="",
+    help="The record store's xAPI endpoint, with or without /statements; or where events are pushed.",
+)  # fmt: skip
+@click.option("--key", default="", help="The record store's user name.")
+@click.option("--secret", default="", help="The record store's password.")
+@click.option("--authorization", default="", help="The Authorization header that a set-push wants.")
+@click.option(
+    "--audience", default="", help="Whom the event tokens are for; by default a name of ours."
 )
-@click.option("--key", required=True)
-@click.option("--secret", required=True)
+@click.option("--mode", type=click.Choice(["notice", "full"]), default="notice",
+              help="Only what has changed, or with the data too.")  # fmt: skip
+@client_option
 @json_option
-def add(slug: str, url: str, key: str, secret: str, as_json: bool) -> None:
-    """Forward a tenant's statements, from now on, to a record store."""
-    show({"id": tenancy.add_record_store(ready(), slug, url, key, secret)}, as_json=as_json)
+def add(
+    slug: str, kind: str, url: str, key: str, secret: str, authorization: str, audience: str, mode: str,
+    client: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Forward a tenant's statements, from now on, to a record store (xapi), or tell of SCIM events.
+
+    set-push sends each event's token to an address (RFC 8935), set-poll lets the receiver come for them with
+    the token that is shown this once (RFC 8936). --client says by whose externalIds it knows people.
+    """
+    if kind == "xapi":
+        if not (url and key and secret):
+            raise click.UsageError("A record store takes --url, --key and --secret.")
+        show({"id": tenancy.add_record_store(ready(), slug, url, key, secret)}, as_json=as_json)
+        return
+    if (kind == "set-push") != bool(url) or key or secret:
+        raise click.UsageError(
+            "set-push takes --url, set-poll none; neither takes --key or --secret."
+        )
+    wanted = Wanted(url, authorization, audience, client, full=mode == "full")
+    made = event_streams.add(ready(), slug, wanted)
+    show({name: value for name, value in asdict(made).items() if value}, as_json=as_json)
 
 
 @destination.command("list")
 @tenant_option
 @json_option
 def listed(slug: str, as_json: bool) -> None:
-    """List record stores: on or off, and since when each is behind or failing."""
+    """List destinations: on or off, and since when each is behind or failing."""
     deps = ready()
     tenant = tenancy.of_slug(deps, slug)
     with deps.db.read(tenant.id) as read:
@@ -73,7 +109,7 @@ def enable(destination_id: str, slug: str, as_json: bool) -> None:
 @click.option("--since", type=INSTANT, required=True, help="An instant, 2026-03-02T09:00:00Z.")
 @json_option
 def rewind(destination_id: str, slug: str, since: datetime, as_json: bool) -> None:
-    """Send everything stored since then once more; ids are fixed, so nothing is stored twice."""
+    """Send a record store everything stored since then once more; ids are fixed, so nothing is stored twice."""
     deps = ready()
     count = redeliver.rewind(deps, redeliver.operator(deps, slug), destination_id, since)
     show({"id": destination_id, "again": count}, as_json=as_json)

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from app.deps import Deps
 from app.kernel import credential
+from app.kernel.delivery import POLLED
 from app.kernel.errors import Invalid, NotFound, Refused
-from app.store import audit, people, tokens
+from app.store import audit, event_streams, people, tokens
 from app.store.db import Tx
 
 DEFAULT_CLIENT = "default"
@@ -20,7 +21,8 @@ _LONGEST_NAME = 100
 class Wanted:
     """A token as somebody wants it. Kind scim speaks for the tenant, kind api for one person.
 
-    `client` is the provisioning client, whose externalIds outlive the token. No `life`, no end.
+    Kind set is a receiver's of SCIM events. `client` is the provisioning client, whose externalIds outlive
+    the token; of kind set the receiver's id. No `life`, no end.
     """
 
     name: str = ""
@@ -37,12 +39,14 @@ def issue(deps: Deps, tx: Tx, by: str, wanted: Wanted) -> tuple[str, str]:
     Raises NotFound, Invalid or Refused (the person may not enter).
     """
     if (wanted.kind == "api") != (wanted.person_id is not None):
-        raise Invalid("An api token is a person's, a scim token the organization's.")
+        raise Invalid("An api token is a person's, every other the organization's.")
     if wanted.scope not in SCOPES:
         raise Invalid("A token may read or write.")
     client, name = named(wanted.client, "A provisioning client's name"), wanted.name.strip()
     name = named(name, "A token's name") if name else client
     token_id, secret, now = deps.ids.new(), deps.ids.secret(), deps.clock()
+    if wanted.kind == "set" and not _fetches(tx, client):
+        raise NotFound("No receiver of this id comes for its events.")
     if wanted.person_id is not None:
         _check_enters(tx, wanted.person_id)
     tokens.add(
@@ -71,6 +75,11 @@ def named(text: str, what: str) -> str:
     if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
         raise Invalid(f"{what} has 1 to {_LONGEST_NAME} printable characters.")
     return name
+
+
+def _fetches(tx: Tx, stream_id: str) -> bool:
+    stream = event_streams.get(tx, stream_id)
+    return stream is not None and stream.kind == POLLED
 
 
 def _check_enters(tx: Tx, person_id: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.deps import Deps
+from app.flows import provision_events
 from app.kernel.person import Person
 from app.store import audit, groups, guard, learning, memberships, people, scim
 from app.store.db import Tx
@@ -89,16 +90,17 @@ def _activate(back: Back, person: Person) -> None:
     people.save(back.tx, replace(person, active=True), back.now)
     before = scim.get(back.tx, back.client, back.types.user, person.id)
     if before is not None:
-        scim.save(
-            back.tx, back.client, back.types.user, before, {**before.body, "active": True}, back.now
-        )
+        body = {**before.body, "active": True}
+        after = scim.save(back.tx, back.client, back.types.user, before, body, back.now)
+        provision_events.changed(back, back.types.user, before, after, turned="activate")
 
 
 def _undelete(back: Back, person: Person) -> None:
     people.save(back.tx, replace(person, deleted_at=None), back.now)
     gone = scim.deleted(back.tx, back.client, back.types.user, person.id)
     if gone is not None:
-        scim.restore(back.tx, back.client, back.types.user, gone, gone.body, back.now)
+        there = scim.restore(back.tx, back.client, back.types.user, gone, gone.body, back.now)
+        provision_events.created(back, back.types.user, [there])
 
 
 def _give_back(back: Back, person: Person, one: Departure) -> None:
@@ -114,10 +116,14 @@ def _into_group(back: Back, group_id: str, person_ids: Sequence[str]) -> None:
     if gone is not None and gone.owner != back.client:
         return  # somebody else's doing, and meant
     if gone is not None:
-        scim.restore(back.tx, back.client, back.types.group, gone, gone.body, back.now)
+        there = scim.restore(back.tx, back.client, back.types.group, gone, gone.body, back.now)
+        provision_events.created(back, back.types.group, [there])
     if not memberships.add(back.tx, group_id, person_ids, back.now):
         return
     groups.assign(back.tx, back.now, group_id=group_id, person_ids=person_ids)
     group = scim.get(back.tx, back.client, back.types.group, group_id)
-    if group is not None and gone is None:
-        scim.save(back.tx, back.client, back.types.group, group, group.body, back.now)
+    if group is not None:
+        after = group
+        if gone is None:
+            after = scim.save(back.tx, back.client, back.types.group, group, group.body, back.now)
+        provision_events.changed(back, back.types.group, group, after, added=person_ids)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from app.deps import Deps
-from app.flows import grades, statements
+from app.flows import event_streams, grades, statements
 from app.http import HttpFailed
 from app.kernel.delivery import RECORD_STORE, Outcome
 from app.kernel.errors import Unavailable
@@ -21,6 +21,7 @@ LEASE = timedelta(seconds=90)
 
 _SENDERS: Mapping[str, Callable[[Deps, Claimed], Outcome]] = MappingProxyType({
     "ags_score": grades.send,
+    "set": event_streams.push,
     "xapi": statements.send_again,
 })  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.flows import guard
+from app.flows import guard, provision_events
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.flows.provision_people import check
@@ -23,6 +23,7 @@ def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Store
     _check_known(act, group_id, members)
     added = memberships.add(act.tx, group_id, members, act.now)
     (made,) = scim.add(act.tx, act.client, act.types.group, {group_id: body}, act.now)
+    provision_events.created(act, act.types.group, [made], members)
     act.note("group.provisioned", group_id, added=added)
     return made
 
@@ -42,13 +43,19 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
         return before
     act.note("group.changed", before.id, added=added, removed=removed)
     guard.note(act, _left(gone))
-    return scim.save(act.tx, act.client, act.types.group, before, body, act.now)
+    stored = scim.save(act.tx, act.client, act.types.group, before, body, act.now)
+    provision_events.changed(
+        act, act.types.group, before, stored, request=act.request,
+        added=members.add if added else (), removed=[one.member_id for one in gone],
+    )  # fmt: skip
+    return stored
 
 
 def leave(act: Act, gone: Stored) -> None:
     """Delete a Group softly, with its memberships."""
     members = [one for one in memberships.forget(act.tx, gone.id) if one.group_id == gone.id]
     scim.remove(act.tx, act.types.group, gone, act.now)
+    provision_events.deleted(act, act.types.group, gone)
     act.note("group.removed", gone.id)
     guard.note(act, _left(members))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from app.flows import cutoff, guard
+from app.flows import cutoff, guard, provision_events
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.kernel.person import Person, told
@@ -40,6 +40,7 @@ def arrive(act: Act, body: Mapping[str, Any]) -> Stored:
     else:
         person = _adopted(act, bearer, body)
     (made,) = scim.add(act.tx, act.client, act.types.user, {person.id: body}, act.now)
+    provision_events.created(act, act.types.user, [made])
     if bearer is not None and not person.active:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
@@ -71,7 +72,9 @@ def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> list[Stored
     # In one order, so that two loads of the same people wait for each other, and not both for both.
     arrived.sort(key=lambda one: fold(one.user_name or ""))
     people.add_all(act.tx, arrived, act.now)
-    return scim.add(act.tx, act.client, act.types.user, bodies, act.now)
+    made = scim.add(act.tx, act.client, act.types.user, bodies, act.now)
+    provision_events.created(act, act.types.user, made)
+    return made
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:
@@ -83,6 +86,9 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
     if after != person:
         people.save(act.tx, after, act.now)
     stored = scim.save(act.tx, act.client, act.types.user, before, body, act.now)
+    provision_events.changed(
+        act, act.types.user, before, stored, request=act.request, turned=_turned(person, after)
+    )
     if person.active and not after.active:
         _shut_out(act, person)
         guard.note(act, [Left(person.id, "deactivated")])
@@ -98,6 +104,7 @@ def leave(act: Act, person: Person, gone: Stored) -> None:
     people.save(act.tx, replace(person, deleted_at=act.now), act.now)
     left = memberships.forget(act.tx, person.id)
     scim.remove(act.tx, act.types.user, gone, act.now)
+    provision_events.deleted(act, act.types.user, gone)
     _shut_out(act, person)
     roles = people.own_roles(act.tx, person.id)
     # Who comes back under the same externalId comes back without the keys to the house.
@@ -154,7 +161,9 @@ def _come_back(act: Act, person: Person, gone: Stored, body: Mapping[str, Any]) 
     people.save(act.tx, after, act.now)
     memberships.forget(act.tx, person.id)
     act.note("person.restored", person.id)
-    return scim.restore(act.tx, act.client, act.types.user, gone, body, act.now)
+    back = scim.restore(act.tx, act.client, act.types.user, gone, body, act.now)
+    provision_events.created(act, act.types.user, [back])
+    return back
 
 
 def _bearer(act: Act, user_name: str) -> Person | None:
@@ -183,6 +192,12 @@ def _came_by_sign_in(act: Act, person: Person) -> bool:
     """Whether a sign-in said the userName, by a connection whose rule is that it identifies."""
     said = (person.sources or {}).get("user_name", {}).get("source", "")
     return said.partition(":")[0] in _SIGNED_IN and people.named_by_rule(act.tx, person.id)
+
+
+def _turned(before: Person, after: Person) -> str | None:
+    if before.active == after.active:
+        return None
+    return "activate" if after.active else "deactivate"
 
 
 def _shut_out(act: Act, person: Person) -> None:

@@ -50,7 +50,7 @@ def try_now(deps: Deps, acting: Acting, destination: str) -> None:
 
 
 def switch(deps: Deps, acting: Acting, destination_id: str, *, enabled: bool) -> None:
-    """Switch a record store on or off; what waits for it goes on waiting. Raises NotFound."""
+    """Switch a destination on or off; what waits for it goes on waiting. Raises NotFound."""
     with acting as (tx, by):
         now = deps.clock()
         if enabled:
@@ -58,7 +58,7 @@ def switch(deps: Deps, acting: Acting, destination_id: str, *, enabled: bool) ->
             lanes.try_now(tx, RECORD_STORE + destination_id, now)
             outbox.take_back(tx, RECORD_STORE + destination_id)
         if not destinations.enable(tx, destination_id, now, enabled=enabled):
-            raise NotFound("There is no such record store.")
+            raise NotFound("There is no such destination.")
         action = "destination.enabled" if enabled else "destination.disabled"
         audit.record(tx, deps.ids.new(), now, by, action, destination_id)
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.deps import Deps
+from app.flows import answers
 from app.http import HttpFailed, Response
 from app.kernel.delivery import RECORD_STORE, Outcome
 from app.store import destinations, outbox
@@ -19,10 +20,10 @@ from app.store.destinations import Stream
 from app.store.dispatch import Claimed
 from app.store.outbox import Fact
 from app.store.statements import Stored
-from lti.service import retry_after
 
 SECRET = "destination"  # noqa: S105 - the name of a purpose
 _VERSION = "1.0.3"
+_WHO = "The record store"
 _LATER = {401, 403, 404, 405, 408, 425, 429}
 """Refusals that a person mends at the other side: the statements are not at fault, so they wait."""
 
@@ -94,20 +95,10 @@ def _meaning(response: Response, now: datetime) -> Outcome:
     # proxy's or a login's page: the store itself has said nothing.
     if status == 204 or (status == 200 and _are_ids(response.body)):  # noqa: PLR2004 - HTTP's own numbers
         return Outcome("delivered", status=status)
-    words = "".join(c for c in response.body[:200].decode(errors="replace") if c.isprintable())
-    said = f"The record store answered {status}: {words}"
-    if status == HTTPStatus.GONE:
-        return Outcome("gone", said, status)
-    page = response.headers.get("Content-Type", "").startswith("text/html")
-    # A page is a firewall's or a proxy's word: the store itself has not judged the statements.
-    if 400 <= status < 500 and status not in _LATER and not page:  # noqa: PLR2004 - HTTP's own ranges
-        return Outcome("refused", said, status)
-    asked = retry_after(response, now)
-    wait = None if asked is None else asked.total_seconds()
-    slower = status == HTTPStatus.TOO_MANY_REQUESTS or (
-        status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None
-    )
-    return Outcome("throttled" if slower else "failed", said, status, wait)
+    mended = status in _LATER or status == HTTPStatus.GONE or answers.is_page(response)
+    if 400 <= status < 500 and not mended:  # noqa: PLR2004 - HTTP's own ranges
+        return Outcome("refused", answers.said(response, _WHO), status)
+    return answers.trouble(response, _WHO, now)
 
 
 def _are_ids(body: bytes) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.deps import Deps
-from app.flows import provision_purge
+from app.flows import event_streams, provision_purge
 from app.store import audit, guard, leases, once, retention, scim_trace, tenants, tokens
 from app.store.retention import Over
 
@@ -30,6 +30,8 @@ _CHECKPOINT_EVERY = timedelta(hours=1)
 def forget(deps: Deps) -> bool:
     """Drop what has expired, departures of long ago, deliveries that are over, traces, and the deleted.
 
+    And give up events that no receiver has come for.
+
     A bounded number at once; tells whether some may be left.
     """
     now = deps.clock()
@@ -39,7 +41,8 @@ def forget(deps: Deps) -> bool:
     kept = now - timedelta(days=deps.settings.delivered_days)
     ends: dict[Over, datetime] = {"delivered": kept, "superseded": kept, "dead": now - _GIVEN_UP}
     left = [_drop(deps, how, before) for how, before in ends.items()]
-    return any([*left, _drop_expired(deps, now), provision_purge.purge(deps), _drop_traces(deps)])
+    left += [_drop_expired(deps, now), provision_purge.purge(deps), _drop_traces(deps)]
+    return any([*left, event_streams.give_up(deps, _STEP)])
 
 
 def checkpoints(deps: Deps) -> int:

@@ -10,6 +10,11 @@ REGISTRATION = "registration:"
 RECORD_STORE = "destination:"
 """What a destination's name begins with; the id of its row follows."""
 
+STATEMENTS = "xapi"
+PUSHED = "set_push"
+POLLED = "set_poll"
+"""The kinds of such rows: a record store, and receivers of SCIM events (RFC 8935, RFC 8936)."""
+
 _BACKOFF = tuple(
     timedelta(seconds=s)
     for s in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)

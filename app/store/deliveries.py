@@ -30,7 +30,7 @@ def fares(read: Read, *, counted: bool = True) -> list[Row]:
     Not `counted` it does not look at what waits, which takes a while where that is much.
     """
     rows = read.conn.execute(
-        select(lane, _OFF.label("off"))
+        select(lane, _OFF.label("off"), lanes.FETCHED.label("fetched"))
         .join(tenant, tenant.c.id == lane.c.tenant_id)
         .where(lane.c.tenant_id == read.tenant)
         .order_by(lane.c.destination)
@@ -65,8 +65,10 @@ def one(read: Read, delivery_id: str, now: datetime) -> Row | None:
 _OFF = case(
     (~tenant.c.enabled, "The organization is switched off."),
     (lanes.off(registration, REGISTRATION), "The platform is switched off."),
+    (lanes.RECEIVER_OFF, "The receiver is switched off."),
     (lanes.SWITCHED_OFF, "The record store is switched off."),
 )
+_FETCHED = "It waits until the receiver comes for it."
 
 
 def _fare(row: Any, counted: Mapping[tuple[str, str], Any], names: Mapping[str, str]) -> Row:
@@ -74,13 +76,14 @@ def _fare(row: Any, counted: Mapping[tuple[str, str], Any], names: Mapping[str, 
     state = "off" if row.off else "healthy"
     if row.failures and not row.off:
         state = "slowed" if row.throttled else "failing"
+    idle = row.off or row.fetched
     return {
         "destination": row.destination, "name": names.get(row.destination, row.destination),
         "state": state, "failures": row.failures, "failing_since": row.failing_since,
         "why": row.off or row.last_error, "waiting": waiting.many if waiting else 0,
         "waiting_since": waiting.since if waiting else None, "dead": dead.many if dead else 0,
-        "open_at": row.open_at,
-        "next_try": max(waiting.next_at, row.open_at) if waiting and not row.off else None,
+        "open_at": row.open_at, "fetched": row.fetched,
+        "next_try": max(waiting.next_at, row.open_at) if waiting and not idle else None,
     }  # fmt: skip
 
 
@@ -135,6 +138,8 @@ def _why(row: Row, line: Row | None, now: datetime) -> Row:
         return told
     if line is not None and line["state"] == "off":
         return told | {"why": line["why"]}
+    if line is not None and line["fetched"]:
+        return told | {"why": row["last_error"] or _FETCHED}
     if row["lease_until"] is not None and row["lease_until"] >= now:
         return told | {"why": "It is being sent.", "under_way": True}
     if line is None or not line["failures"]:

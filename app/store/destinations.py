@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, tuple_, update
 
+from app.kernel.delivery import STATEMENTS
 from app.kernel.tenant import TenantId
 from app.store.db import Read, System, Tx
 from app.store.sql import locked, settled_before
@@ -37,14 +39,15 @@ def add(
     destination_id: str,
     kind: str,
     url: str,
-    sealed_secret: str,
+    sealed_secret: str | None,
     now: datetime,
-    cursor: tuple[int, int],
+    cursor: tuple[int, int] = (0, 0),
+    options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a destination that gets what comes after the cursor."""
+    """Add a destination; a record store gets what comes after the cursor."""
     tx.conn.execute(insert(destination).values(
         tenant_id=tx.tenant, id=destination_id, kind=kind, url=url, sealed_secret=sealed_secret, enabled=True,
-        created_at=now, cursor_txid=cursor[0], cursor_seq=cursor[1], attempts=0, next_at=now,
+        created_at=now, cursor_txid=cursor[0], cursor_seq=cursor[1], attempts=0, next_at=now, options=options,
     ))  # fmt: skip
 
 
@@ -163,10 +166,11 @@ def rewind(tx: Tx, destination_id: str, since: datetime, now: datetime) -> int |
     """Set a cursor back before the first statement stored at or after `since`; returns how many go again.
 
     Who was sending has lost the lease by it, and can't move the cursor on. None when there is no such
-    destination.
+    record store.
     """
     mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
-    row = tx.conn.execute(locked(tx.conn, select(destination).where(mine))).first()
+    stream = mine & (destination.c.kind == STATEMENTS)
+    row = tx.conn.execute(locked(tx.conn, select(destination).where(stream))).first()
     if row is None:
         return None
     order = tuple_(statement.c.txid, statement.c.seq)
@@ -211,6 +215,7 @@ def backlog(read: Read) -> list[dict[str, Any]]:
 _BEHIND_SINCE = (
     select(statement.c.stored_at)
     .where(
+        destination.c.kind == STATEMENTS,
         statement.c.tenant_id == destination.c.tenant_id,
         tuple_(statement.c.txid, statement.c.seq)
         > tuple_(destination.c.cursor_txid, destination.c.cursor_seq),
@@ -229,7 +234,7 @@ def _due(system: System, now: datetime) -> Any:
         statement.c.txid < settled_before(system.conn),
     )
     return and_(
-        destination.c.kind == "xapi",
+        destination.c.kind == STATEMENTS,
         destination.c.enabled,
         destination.c.next_at <= now,
         or_(destination.c.lease_until.is_(None), destination.c.lease_until < now),

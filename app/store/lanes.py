@@ -14,7 +14,15 @@ from typing import Any
 
 from sqlalchemy import Boolean, and_, bindparam, exists, func, literal_column, or_, select, update
 
-from app.kernel.delivery import BRAKE, RECORD_STORE, REGISTRATION, Outcome, pause
+from app.kernel.delivery import (
+    BRAKE,
+    POLLED,
+    RECORD_STORE,
+    REGISTRATION,
+    STATEMENTS,
+    Outcome,
+    pause,
+)
 from app.kernel.tenant import TenantId
 from app.store.db import System, Tx
 from app.store.sql import insert_once, locked
@@ -76,16 +84,20 @@ def due_head() -> Any:
 
 
 def off(table: Any, prefix: str, *same: Any) -> Any:
-    """The lane's platform or record store is there, and not enabled."""
+    """The lane's platform, record store or receiver is there, and not enabled."""
+    return _whose(table, prefix, *same, ~table.c.enabled)
+
+
+def _whose(table: Any, prefix: str, *so: Any) -> Any:
     named = func.substr(lane.c.destination, len(prefix) + 1)
-    mine = lane.c.destination.startswith(prefix)
-    return exists().where(mine, table.c.id == named, *same, ~table.c.enabled)
+    return exists().where(lane.c.destination.startswith(prefix), table.c.id == named, *so)
 
 
-SWITCHED_OFF = or_(
-    off(registration, REGISTRATION),
-    off(destination, RECORD_STORE, destination.c.tenant_id == lane.c.tenant_id),
-)
+_ITS_TENANT = destination.c.tenant_id == lane.c.tenant_id
+SWITCHED_OFF = or_(off(registration, REGISTRATION), off(destination, RECORD_STORE, _ITS_TENANT))
+RECEIVER_OFF = off(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind != STATEMENTS)
+FETCHED = _whose(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind == POLLED)
+"""Nothing is sent there: the receiver comes for it."""
 
 _head = (
     select(delivery.c.next_at)
@@ -103,7 +115,7 @@ _OPEN = and_(
     or_(lane.c.failures == 0, bindparam("probing", type_=Boolean)),
     lane.c.destination.not_in(bindparam("full", expanding=True, type_=Str)),
     exists().where(tenant.c.id == lane.c.tenant_id, tenant.c.enabled),
-    ~SWITCHED_OFF,
+    ~or_(SWITCHED_OFF, FETCHED),
 )  # fmt: skip
 _ANY = select(lane.c.destination).where(_OPEN, _head.is_not(None)).limit(1)
 _DUE = (

@@ -89,6 +89,24 @@ def enqueue(
     })  # fmt: skip
 
 
+def spread(
+    tx: Tx, fact: Fact, now: datetime, deliveries: Sequence[tuple[str, str, datetime]],
+    *, kind: str, key: str,
+) -> None:  # fmt: skip
+    """Append a fact and several deliveries of it: where to, its id, and when it may go."""
+    for destination, _, _ in sorted(deliveries):
+        lanes.ensure(tx, destination, now)
+    seq = emit(tx, fact, now)
+    tx.conn.execute(_ENQUEUE, [
+        {
+            "tenant_id": tx.tenant, "id": delivery_id, "seq": seq, "event_id": fact.id, "kind": kind,
+            "destination": destination, "ordering_key": key, "status": "waiting", "attempts": 0,
+            "next_at": due, "created_at": now, "newest_only": False,
+        }
+        for destination, delivery_id, due in deliveries
+    ])  # fmt: skip
+
+
 def add_dead(
     tx: Tx, delivery_id: str, fact: Fact, now: datetime, *, kind: str, destination: str, error: str
 ) -> None:

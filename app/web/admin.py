@@ -35,7 +35,7 @@ _SECTIONS = {
     "/admin/connections": "Sign-in",
     "/admin/tokens": "Tokens",
     "/admin/outbox": "Deliveries",
-    "/admin/destinations": "Record stores",
+    "/admin/destinations": "Destinations",
     "/admin/log": "Audit log",
 }
 

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.flows import redeliver
 from app.flows.redeliver import Acting
 from app.kernel.credential import Credential
+from app.kernel.delivery import POLLED, PUSHED, STATEMENTS
 from app.kernel.errors import Invalid, NotFound
 from app.store import deliveries, destinations
 from app.web import guard, here
@@ -29,6 +30,11 @@ _SHOWN = {
     "delivered": ("Delivered", ("delivered",)),
     "superseded": ("Superseded", ("superseded",)),
     "all": ("Everything", ()),
+}
+_KINDS = {
+    STATEMENTS: "Record store (xAPI)",
+    PUSHED: "Receiver of SCIM events, sent to it",
+    POLLED: "Receiver of SCIM events, which comes for them",
 }
 
 
@@ -88,15 +94,15 @@ def try_now() -> AnyResponse:
 
 @blueprint.get("/destinations")
 def destinations_page() -> str:
-    """List where statements go."""
+    """List where statements go, and who hears of SCIM events."""
     with here.deps().db.read(g.session.tenant.id) as read:
         rows = destinations.listed(read)
-    return render_template("admin/destinations.html", rows=rows)
+    return render_template("admin/destinations.html", rows=rows, kinds=_KINDS)
 
 
 @blueprint.post("/destinations/<uuid:destination_id>/<any(enable, disable):what>")
 def switch(destination_id: UUID, what: str) -> AnyResponse:
-    """Switch a record store on or off."""
+    """Switch a destination on or off."""
     redeliver.switch(here.deps(), _acting(), str(destination_id), enabled=what == "enable")
     return redirect("/admin/destinations", 303)
 

@@ -2,7 +2,7 @@
 
 /scim  application/scim+json (RFC 7644 §3.12)    /lti, /sso  a page with a code and a way out
 /api, /xapi  application/problem+json (RFC 9457)  /oauth      JSON with an OAuth code (RFC 6749 §5.2)
-elsewhere    a page
+/ssf   JSON with a code of RFC 8935 §2.4          elsewhere   a page
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ def render(fault: Fault) -> Response:
         response = _scim(fault)
     elif request.path.startswith(_OAUTH):
         response = _oauth(fault)
+    elif request.path.startswith("/ssf"):
+        response = _of_events(fault)
     elif request.path.startswith(_HTML_FREE):
         response = _problem(fault)
     else:
@@ -88,6 +90,11 @@ def _oauth(fault: Fault) -> Response:
     codes = {429: "temporarily_unavailable", 503: "temporarily_unavailable", 500: "server_error"}
     code = codes.get(fault.status, "invalid_request")
     return jsonify(error=code, error_description=fault.message)
+
+
+def _of_events(fault: Fault) -> Response:
+    code = {401: "authentication_failed", 403: "access_denied"}.get(fault.status, "invalid_request")
+    return jsonify(err=code, description=fault.message)
 
 
 def _scim(fault: Fault) -> Response:

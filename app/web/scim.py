@@ -19,7 +19,7 @@ from app.store import scim_schemas
 from app.store.db import Read
 from app.store.tokens import Token
 from app.web import guard, here
-from scim import bulk, discovery, resource
+from scim import bulk, discovery, events, resource
 from scim.attributes import ResourceType
 from scim.custom import Types
 from scim.discovery import Features
@@ -44,6 +44,7 @@ _FEATURES: Final = Features(
     bulk_max_operations=bulk.MAX_OPERATIONS,
     bulk_max_payload=LARGEST_BODY,
     cursor_timeout=int(provision_cursor.LIFE.total_seconds()),
+    event_uris=events.URIS,
 )
 _BULK_PRICE: Final = 20
 """So many operations of a bulk count as one request: not free, and a first load may go at full speed."""

@@ -170,7 +170,7 @@ def test_pages_inside_the_course(demo: Demo, desks: Any):
 def test_pages_of_the_console(demo: Demo, desks: Any, administrator: Desk):
     learner, page, base = desks().page, administrator.page, demo.note["base_url"]
     for name in (
-        "Overview", "People", "Departures", "Platforms", "Sign-in", "Tokens", "Deliveries", "Record stores",
+        "Overview", "People", "Departures", "Platforms", "Sign-in", "Tokens", "Deliveries", "Destinations",
         "Audit log",
     ):  # fmt: skip
         page.get_by_role("navigation", name="Sections").get_by_role("link", name=name).click()

@@ -22,10 +22,12 @@ destination = tenant_table(
     Column("last_error", Str),
     Column("failing_since", Time),
     Column("refusals", Integer, nullable=False, server_default="0"),
+    Column("options", Json),
 )
-"""Where a tenant's statements go: kind xapi, with a cursor into the statements.
+"""Where a tenant's statements go (kind xapi, with a cursor into the statements), or its SCIM events.
 
-`refusals` counts those in a row that it refused for good.
+Events are deliveries: kind set_push has them sent to `url`, the receiver of a set_poll fetches them; `options`
+says for whom they are made. `refusals` counts those in a row that a record store refused for good.
 """
 Index("ix_destination_due", destination.c.next_at)
 

@@ -1,0 +1,117 @@
+"""Telling the receivers of a tenant's SCIM events what becomes of its resources (RFC 9967).
+
+Written in the transaction of the change, and only where there is a receiver; one change of a resource is
+one event, however many members it moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from app.deps import Deps
+from app.flows.provision_view import base_url
+from app.kernel.clock import iso
+from app.store import event_streams, outbox
+from app.store.db import Tx
+from app.store.event_streams import KIND, EventStream
+from app.store.outbox import Fact
+from app.store.scim import Stored
+from scim import events
+from scim.attributes import ResourceType
+from scim.etag import etag
+from scim.events import Change
+from scim.represent import Meta, represent
+
+_MOST_MEMBERS: Final = 500
+"""With more of them a change is only noticed: its data would not fit."""
+
+
+class Doing(Protocol):
+    """Who changes resources: a provisioning client's request, or an administrator who undoes a departure."""
+
+    @property
+    def deps(self) -> Deps: ...
+    @property
+    def tx(self) -> Tx: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def now(self) -> datetime: ...
+
+
+def created(
+    by: Doing, of: ResourceType, made: Sequence[Stored], members: Sequence[str] = ()
+) -> None:
+    """Tell of resources that are new, or are there again."""
+    streams = event_streams.every(by.tx)
+    for one in made if streams else ():
+        whole = _shown(by, of, one)
+        names = ("id", *events.differences({}, whole), *(("members",) if members else ()))
+        names = tuple(dict.fromkeys(names))
+        data = _with_members(whole, members) if _wants_data(streams, members) else None
+        _tell(by, streams, Change(
+            "create", of.endpoint, one.id, attributes=names, data=data and events.fitting(data),
+            version=etag(one.version),
+        ), one)  # fmt: skip
+
+
+def changed(
+    by: Doing, of: ResourceType, before: Stored, after: Stored, *, request: str = "PATCH",
+    added: Sequence[str] = (), removed: Sequence[str] = (), turned: str | None = None,
+) -> None:  # fmt: skip
+    """Tell of a resource that was changed by a PUT or PATCH, and of the members that came and went."""
+    streams = event_streams.every(by.tx)
+    if not streams:
+        return
+    whole = _shown(by, of, after)
+    different = events.differences(_shown(by, of, before), whole)
+    names, data = tuple(different), None
+    if added or removed:
+        names += ("members",)
+    if _wants_data(streams, [*added, *removed]):
+        put = request == "PUT" and not removed
+        data = _with_members(whole, added) if put else events.patch_op(different, added, removed)
+    # A PUT that took members away is told as the PATCH that does: all the members may be very many.
+    verb = "put" if request == "PUT" and not removed else "patch"
+    _tell(by, streams, Change(
+        verb, of.endpoint, after.id, turned, names, data and events.fitting(data), etag(after.version),
+        renamed=by.client if before.external_id != after.external_id else None,
+    ), after)  # fmt: skip
+
+
+def deleted(by: Doing, of: ResourceType, gone: Stored) -> None:
+    """Tell of a resource that was deleted."""
+    if streams := event_streams.every(by.tx):
+        _tell(by, streams, Change("delete", of.endpoint, gone.id), gone)
+
+
+def _tell(by: Doing, streams: Sequence[EventStream], change: Change, one: Stored) -> None:
+    concerned = [stream for stream in streams if change.concerns(stream.client)]
+    if not concerned:
+        return
+    names = event_streams.external_ids(by.tx, one.id, {stream.client for stream in concerned})
+    fact_id = by.deps.ids.new()
+    payload = change.written() | {"external_ids": names}
+    deliveries = [(one.name, by.deps.ids.new(), one.due(by.now)) for one in concerned]
+    outbox.spread(
+        by.tx, Fact(fact_id, f"scim.{change.verb}", one.id, {"change": payload, "at": iso(by.now)}),
+        by.now, deliveries, kind=KIND, key=one.id,
+    )  # fmt: skip
+
+
+def _wants_data(streams: Sequence[EventStream], members: Collection[str]) -> bool:
+    return len(members) <= _MOST_MEMBERS and any(stream.full for stream in streams)
+
+
+def _shown(by: Doing, of: ResourceType, one: Stored) -> dict[str, Any]:
+    meta = Meta(one.id, one.created_at, one.updated_at, one.version, base_url(by.deps))
+    shown = represent(one.body, of, meta)
+    shown.pop("externalId", None)
+    return shown
+
+
+def _with_members(whole: Mapping[str, Any], members: Sequence[str]) -> dict[str, Any]:
+    said = [{"value": member} for member in members]
+    return dict(whole) | ({"members": said} if said else {})

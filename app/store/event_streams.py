@@ -1,0 +1,186 @@
+"""Who receives a tenant's SCIM events, what waits for them, and what they said to it (RFC 8935, RFC 8936).
+
+A receiver's row is a destination of kind set_push or set_poll; each event for it is a delivery of kind set.
+What is fetched stays first in the line until the receiver has acknowledged or refused it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, or_, select, update
+
+from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE
+from app.store.db import Read, System, Tx
+from app.store.lanes import WAITING
+from app.store.outbox import Fact
+from app.store.prepared import Prepared
+from app.store.sql import among
+from app.store.tables.outbox import delivery, delivery_attempt, destination, event
+from app.store.tables.scim import external_id
+
+KIND = "set"
+"""The kind of their deliveries."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """One receiver: `client` says by whose externalIds it knows resources, `full` that it gets the data too."""
+
+    id: str
+    kind: str
+    url: str
+    sealed_secret: str | None
+    enabled: bool
+    created_at: datetime
+    audience: str
+    client: str
+    full: bool
+
+    @property
+    def name(self) -> str:
+        """The name of its line of deliveries."""
+        return RECORD_STORE + self.id
+
+    def due(self, now: datetime) -> datetime:
+        """When what is written now may go. One time for all that is fetched, so that it goes in order."""
+        return self.created_at if self.kind == POLLED else now
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A delivery that waits to be fetched."""
+
+    id: str
+    fact: Fact
+
+
+_COLUMNS = destination.c["id", "kind", "url", "sealed_secret", "enabled", "created_at", "options"]
+_OF_EVENTS = or_(destination.c.kind == POLLED, destination.c.kind == PUSHED)
+_ALL = Prepared(select(*_COLUMNS).where(destination.c.tenant_id == bindparam("tenant"), _OF_EVENTS))
+_LINE = (delivery.c.tenant_id == bindparam("tenant")) & (
+    delivery.c.destination == bindparam("line")
+)
+_FIRST = (
+    select(delivery.c.id, delivery.c.created_at, delivery.c.next_at)
+    .where(_LINE, WAITING)
+    .order_by(delivery.c.next_at, delivery.c.seq)
+    .limit(bindparam("most"))
+)
+_OFFERED = (
+    select(
+        delivery.c.id, event.c.id.label("event_id"), event.c.type, event.c.subject, event.c.payload
+    )
+    .join(event, event.c.id == delivery.c.event_id)
+    .where(_LINE, WAITING)
+    .order_by(delivery.c.next_at, delivery.c.seq)
+    .limit(bindparam("most"))
+)
+
+
+def every(read: Read) -> list[EventStream]:
+    """Return the tenant's receivers, switched off or not: what comes meanwhile waits for them."""
+    return [_stream(row) for row in _ALL.all(read.conn, {"tenant": read.tenant})]
+
+
+def get(read: Read, stream_id: str) -> EventStream | None:
+    """Return one receiver."""
+    mine = (destination.c.tenant_id == read.tenant) & (destination.c.id == stream_id) & _OF_EVENTS
+    row = read.conn.execute(select(*_COLUMNS).where(mine)).first()
+    return None if row is None else _stream(row)
+
+
+def external_ids(read: Read, resource_id: str, clients: Collection[str]) -> dict[str, str]:
+    """Return the externalIds by which these clients know a resource."""
+    rows = read.conn.execute(
+        select(external_id.c.client, external_id.c.external_id).where(
+            external_id.c.tenant_id == read.tenant,
+            external_id.c.resource_id == resource_id,
+            among(read.conn, external_id.c.client, clients),
+        )
+    )
+    return {row.client: row.external_id for row in rows}
+
+
+def offered(read: Read, stream: EventStream, most: int) -> list[Offered]:
+    """Return what waits to be fetched, what has waited longest first."""
+    rows = read.conn.execute(_OFFERED, {"tenant": read.tenant, "line": stream.name, "most": most})
+    return [Offered(row.id, Fact(row.event_id, row.type, row.subject, row.payload)) for row in rows]
+
+
+def settle(
+    tx: Tx, stream: EventStream, acknowledged: Collection[str], refused: Mapping[str, str],
+    attempt_ids: Sequence[str], now: datetime,
+) -> None:  # fmt: skip
+    """Record what a receiver took, and what it refuses for good and why; what does not wait stays as it is.
+
+    `attempt_ids`: one for each of both.
+    """
+    verdicts = dict.fromkeys(acknowledged, ("delivered", None)) | {
+        key: ("refused", why) for key, why in refused.items()
+    }
+    mine = (delivery.c.tenant_id == tx.tenant) & (delivery.c.destination == stream.name)
+    waiting = select(delivery.c.id).where(mine, WAITING, among(tx.conn, delivery.c.id, verdicts))
+    if tx.conn.dialect.name != "sqlite":
+        waiting = waiting.order_by(delivery.c.seq).with_for_update()
+    tries = []
+    for attempt_id, key in zip(attempt_ids, tx.conn.execute(waiting).scalars().all(), strict=False):
+        outcome, error = verdicts[key]
+        ended = "dead" if error is not None else "delivered"
+        _end(tx, key, ended, error, now, tried=True)
+        tries.append({
+            "tenant_id": tx.tenant, "id": attempt_id, "delivery_id": key, "at": now, "outcome": outcome,
+            "status": None, "error": error, "took_ms": 0,
+        })  # fmt: skip
+    if tries:
+        tx.conn.execute(insert(delivery_attempt), tries)
+
+
+def unfetched(system: System) -> list[tuple[str, EventStream]]:
+    """Return the receivers that come for their events, of all tenants: (tenant, receiver)."""
+    rows = system.conn.execute(
+        select(destination.c.tenant_id, *_COLUMNS).where(destination.c.kind == POLLED)
+    )
+    return [(row.tenant_id, _stream(row)) for row in rows]
+
+
+def overdue(read: Read, stream: EventStream, before: datetime) -> bool:
+    """Tell by a mere read whether `give_up` would find something."""
+    return bool(_over(read, stream, before, 1))
+
+
+def give_up(
+    tx: Tx, stream: EventStream, before: datetime, why: str, most: int, now: datetime
+) -> int:
+    """Give up what nobody has come for since before then, the oldest first; returns how many."""
+    over = _over(tx, stream, before, most)
+    for key in over:
+        _end(tx, key, "dead", why, now, tried=False)
+    return len(over)
+
+
+def _over(read: Read, stream: EventStream, before: datetime, most: int) -> list[str]:
+    rows = read.conn.execute(_FIRST, {"tenant": read.tenant, "line": stream.name, "most": most})
+    # What is sent again begins to wait anew.
+    return [row.id for row in rows if max(row.created_at, row.next_at) < before]
+
+
+def _end(
+    tx: Tx, delivery_id: str, status: str, error: str | None, now: datetime, *, tried: bool
+) -> None:
+    mine = (delivery.c.tenant_id == tx.tenant) & (delivery.c.id == delivery_id)
+    change: dict[str, Any] = {"status": status, "last_error": error, "finished_at": now}
+    if tried:
+        change["attempts"] = delivery.c.attempts + 1
+    tx.conn.execute(update(delivery).where(mine, WAITING).values(**change))
+
+
+def _stream(row: Any) -> EventStream:
+    said = row.options or {}
+    return EventStream(
+        row.id, row.kind, row.url, row.sealed_secret, row.enabled, row.created_at, said["audience"],
+        said["client"], bool(said.get("full")),
+    )  # fmt: skip

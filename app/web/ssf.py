@@ -1,0 +1,73 @@
+"""Shared signals: receivers come here for their SCIM events (RFC 8936), each with a token of its own."""
+
+from __future__ import annotations
+
+import time
+from threading import BoundedSemaphore
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.flows import event_streams, throttle
+from app.web import guard, here
+from scim import resource, set_delivery
+from scim.errors import PayloadTooLarge
+from scim.set_delivery import Poll
+
+blueprint = Blueprint("ssf", __name__, url_prefix="/ssf")
+
+_LARGEST_BODY: Final = 512 * 1024
+_LONGEST_WAIT: Final = 10.0
+_LOOK_EVERY: Final = 0.5
+_WAITING: Final = BoundedSemaphore(2)
+"""So many requests of a process may wait for an event to come; each holds a thread."""
+
+
+@blueprint.post("/poll")
+def poll() -> Response:
+    """Give a receiver what waits for it; where nothing does, wait a while for it unless it says otherwise."""
+    deps, token = here.deps(), guard.bearer("set")
+    throttle.spend(deps, token.tenant.id, "set", deps.settings.scim_rate)
+    asked = set_delivery.parse_poll(_body())
+    answer = _poll(asked)
+    if answer["sets"] or asked.at_once or asked.most == 0:
+        return jsonify(answer)
+    if _WAITING.acquire(blocking=False):
+        try:
+            answer = _wait(Poll(asked.most, asked.at_once, (), {}), answer)
+        finally:
+            _WAITING.release()
+    return jsonify(answer)
+
+
+def _wait(asked: Poll, answer: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while not answer["sets"] and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY)
+        answer = _poll(asked)
+    return answer
+
+
+def _poll(asked: Poll) -> dict[str, Any]:
+    """One look, at which the token is looked at too."""
+    deps, token = here.deps(), guard.bearer("set")
+    return event_streams.poll(deps, token.tenant, token.client, asked)
+
+
+def _body() -> Any:
+    if request.mimetype not in {"application/json", ""}:
+        abort(415, "Send application/json.")
+    # One byte more, since a body that does not say how long it is would be cut off there in silence.
+    request.max_content_length = _LARGEST_BODY + 1
+    try:
+        sent = request.get_data(cache=False)
+    except RequestEntityTooLarge as why:
+        raise _too_large() from why
+    if len(sent) > _LARGEST_BODY:
+        raise _too_large()
+    return resource.decode(sent)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"A poll may have {_LARGEST_BODY} bytes at most.")

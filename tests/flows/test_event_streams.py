@@ -1,0 +1,462 @@
+"""Receivers of SCIM events: what they are told of each change, sent to them or fetched (RFC 9967, 8935, 8936)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.flows import (
+    deliver,
+    event_streams,
+    provision,
+    provision_bulk,
+    redeliver,
+    rings,
+    tenancy,
+    upkeep,
+)
+from app.flows.event_streams import Wanted
+from app.kernel.errors import Invalid, NotFound, Refused
+from app.store import outbox
+from app.store.dispatch import Sent
+from app.store.tables.outbox import delivery, event
+from scim import bulk, patch
+from scim.events import PREFIX
+from scim.schemas import GROUP, USER
+from scim.set_delivery import Poll
+from tests.flows.test_guard import bring_back, everyone, holds
+from tests.provisioning import ADA, Desk, off, refs
+from tests.receiver import opened, receiving
+
+FULL = {"full": True}
+
+
+@pytest.fixture
+def tenant(deps):
+    return tenancy.found(deps, "acme", "Acme")
+
+
+@pytest.fixture
+def stream(deps, tenant):
+    """Makes a receiver that polls."""
+    return lambda **wanted: event_streams.add(deps, "acme", Wanted(**wanted))
+
+
+@pytest.fixture
+def fetch(deps, tenant):
+    """Polls for a receiver: the claims of what is given, in order."""
+
+    def poll(made, *, most=100, ack=(), refuse=None):
+        answer = event_streams.poll(
+            deps, tenant, made.id, Poll(most, True, tuple(ack), refuse or {})
+        )
+        jwks = rings.jwks(deps, "acme")
+        claims = [opened(token, jwks) for token in answer["sets"].values()]
+        assert [one["jti"] for one in claims] == list(answer["sets"])
+        return claims
+
+    return poll
+
+
+@pytest.fixture
+def receiver():
+    with receiving() as server:
+        yield server
+
+
+def work(deps, rounds=20):
+    """What the worker does until nothing is due."""
+    done = []
+    for _ in range(rounds):
+        claimed = deliver.turn(deps, done, 8)
+        done = [deliver.send(deps, one) for one in claimed]
+        if not done:
+            return
+
+
+def verbs(claims):
+    return [sorted(name.removeprefix(PREFIX) for name in one["events"]) for one in claims]
+
+
+def payloads(claims):
+    return [payload for one in claims for payload in one["events"].values()]
+
+
+def kept(deps, table):
+    with deps.db.system() as system:
+        return system.conn.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_each_verb_is_told_in_order(desk, stream, fetch, tenant):
+    made = stream()
+    key = desk.create(**ADA, active=True)["id"]
+    desk.patch(key, {"op": "replace", "path": "title", "value": "Dr"})
+    desk.patch(key, off())
+    desk.put(key, userName="ada@x.example", active=True)
+    desk.delete(key)
+    claims = fetch(made)
+    assert verbs(claims) == [
+        ["create:notice"], ["patch:notice"], ["deactivate", "patch:notice"], ["activate", "put:notice"], ["delete"],
+    ]  # fmt: skip
+    assert {one["iss"] for one in claims} == {tenant.home_page} == {made.issuer}
+    assert {one["aud"] for one in claims} == {made.audience}
+    assert {one["sub_id"]["uri"] for one in claims} == {f"/Users/{key}"}
+    assert len({one["jti"] for one in claims}) == len({one["txn"] for one in claims}) == 5
+    assert payloads(claims)[0] == {
+        "attributes": ["id", "active", "name", "userName", "externalId"], "version": 'W/"1"',
+    }  # fmt: skip
+    assert payloads(claims)[1] == {"attributes": ["title"], "version": 'W/"2"'}
+
+
+def test_what_changes_nothing_is_no_event(desk, stream, fetch):
+    made = stream()
+    key = desk.create(**ADA)["id"]
+    desk.patch(key, {"op": "replace", "path": "userName", "value": "ada@x.example"})
+    assert len(fetch(made)) == 1
+
+
+def test_without_a_receiver_nothing_is_written(desk, deps):
+    key = desk.create(**ADA)["id"]
+    desk.patch(key, off())
+    desk.delete(key)
+    assert kept(deps, event) == 0
+
+
+def test_full_mode_gives_the_data_as_the_client_of_the_stream_sees_it(desk, stream, fetch):
+    mine, hrs = stream(**FULL), stream(client="hr", **FULL)
+    key = desk.create(**ADA)["id"]
+    desk.as_client("hr").patch(key, {"op": "add", "path": "externalId", "value": "7"})
+    desk.patch(key, {"op": "replace", "path": "name.familyName", "value": "Lovelace"})
+    made, patched = fetch(mine)
+    (data,) = (one["data"] for one in payloads([made]))
+    assert data == desk.get(key) | {"name": {"givenName": "Ada"}, "meta": data["meta"]}
+    assert data["meta"]["version"] == 'W/"1"'
+    assert payloads([patched])[0]["data"]["Operations"] == [
+        {"op": "replace", "path": "name.familyName", "value": "Lovelace"}
+    ]
+    new, renamed, again = fetch(hrs)
+    assert "externalId" not in payloads([new])[0]["data"]
+    assert payloads([renamed])[0]["data"]["Operations"] == [
+        {"op": "replace", "path": "externalId", "value": "7"}
+    ]
+    assert (patched["sub_id"]["externalId"], again["sub_id"]["externalId"]) == ("e-1", "7")
+
+
+def test_a_receiver_that_keeps_a_copy_has_what_we_have(desk, stream, fetch):
+    made = stream(**FULL)
+    key = desk.create(**ADA)["id"]
+    desk.patch(
+        key, {"op": "add", "path": "emails", "value": [{"value": "a@x.example", "type": "work"}]}
+    )
+    desk.patch(key, {"op": "remove", "path": "name.givenName"}, off("True"))
+    copy = {}
+    for payload in payloads(fetch(made)):
+        data = payload.get("data", {})
+        if "Operations" in data:
+            copy = patch.apply(copy, patch.parse_operations(data), USER).resource
+        else:
+            copy |= data
+    said = desk.get(key)
+    for name in ("meta", "schemas", "groups", "id"):
+        copy.pop(name, None)
+        said.pop(name, None)
+    assert copy == said
+
+
+def test_a_thousand_members_are_one_event(desk, stream, fetch, deps, tenant):
+    people = {f"p{n}@x.example": None for n in range(1000)}
+    provision.create_many(deps, tenant.id, "default", ({"userName": name} for name in people))
+    ids = []
+    for start in range(1, 1001, 200):
+        ids += [one["id"] for one in desk.found(startIndex=start, count=200)["Resources"]]
+    group = desk.create(GROUP, displayName="All")["id"]
+    made = stream(**FULL)
+    desk.patch(group, {"op": "add", "path": "members", "value": refs(*ids)}, of=GROUP)
+    desk.patch(group, {"op": "remove", "path": "members", "value": refs(ids[0])}, of=GROUP)
+    added, removed = fetch(made)
+    assert payloads([added]) == [{"attributes": ["members"], "version": 'W/"2"'}]
+    assert payloads([removed])[0]["data"]["Operations"] == [
+        {"op": "remove", "path": f'members[value eq "{ids[0]}"]'}
+    ]
+
+
+def test_a_put_of_a_group_is_told_with_its_members(desk, stream, fetch):
+    made = stream(**FULL)
+    one, two = (desk.create(userName=f"{name}@x.example")["id"] for name in "ab")
+    group = desk.create(GROUP, displayName="G", members=refs(one))["id"]
+    desk.put(group, GROUP, displayName="G", members=refs(one, two))
+    desk.put(group, GROUP, displayName="G", members=refs(two))
+    new, put, less = fetch(made)[2:]
+    assert payloads([new])[0]["data"]["members"] == refs(one)
+    assert verbs([put, less]) == [["put:full"], ["patch:full"]]
+    assert payloads([put])[0]["data"]["members"] == refs(one, two)
+    assert payloads([less])[0]["data"]["Operations"][0]["path"] == f'members[value eq "{one}"]'
+
+
+def test_a_bulk_tells_of_each(desk, stream, fetch, deps):
+    made = stream()
+    asked = bulk.parse({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [
+            {"method": "POST", "path": "/Users", "bulkId": f"b{n}", "data": {"userName": f"b{n}@x.example"}}
+            for n in range(3)
+        ] + [{"method": "POST", "path": "/Groups", "bulkId": "g", "data": {
+            "displayName": "G", "members": [{"value": "bulkId:b0"}]}}],
+    })  # fmt: skip
+    provision_bulk.run(deps, desk.client, asked)
+    assert verbs(fetch(made)) == [["create:notice"]] * 4
+
+
+def test_a_request_that_is_only_tried_is_no_event(desk, stream, fetch, deps, tenant):
+    made = stream()
+    Desk(deps, type(desk.client)(tenant.id, "default", dry=True)).create(**ADA)
+    assert fetch(made) == []
+
+
+def test_who_comes_back_is_created_again(desk, stream, fetch):
+    key = desk.create(**ADA)["id"]
+    desk.delete(key)
+    made = stream()
+    assert desk.create(**ADA)["id"] == key
+    assert verbs(fetch(made)) == [["create:notice"]]
+
+
+def test_what_is_not_acknowledged_is_given_again_in_order(desk, stream, fetch, clock):
+    made = stream()
+    for name in "abc":
+        clock.move(seconds=1)
+        desk.create(userName=f"{name}@x.example")
+    first = fetch(made, most=2)
+    assert fetch(made, most=2) == first
+    assert len(first) == 2
+    (last,) = fetch(made, ack=[one["jti"] for one in first])
+    assert fetch(made, most=0) == []
+    assert fetch(made, ack=[last["jti"]]) == []
+
+
+def test_there_may_be_more(desk, stream, deps, tenant):
+    made = stream()
+    for name in "abc":
+        desk.create(userName=f"{name}@x.example")
+    more = [
+        event_streams.poll(deps, tenant, made.id, Poll(most, True, (), {}))["moreAvailable"]
+        for most in (0, 2, 3)
+    ]
+    assert more == [True, True, False]
+
+
+def test_the_token_is_the_same_at_each_poll(desk, stream, deps, tenant, clock):
+    made = stream()
+    desk.create(**ADA)
+    asked = Poll(1, True, (), {})
+    once = event_streams.poll(deps, tenant, made.id, asked)
+    clock.move(seconds=60)
+    assert event_streams.poll(deps, tenant, made.id, asked) == once
+
+
+def test_what_a_receiver_refuses_is_kept_for_an_administrator(desk, stream, fetch, deps, tenant):
+    made = stream()
+    desk.create(**ADA)
+    (one,) = fetch(made)
+    assert fetch(made, refuse={one["jti"]: "The receiver refuses it: invalid_request"}) == []
+    with deps.db.read(tenant.id) as read:
+        (row,) = outbox.listed(read)
+    assert (row["status"], row["last_error"], row["attempts"]) == (
+        "dead", "The receiver refuses it: invalid_request", 1,
+    )  # fmt: skip
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), [one["jti"]])
+    assert fetch(made) == [one]
+
+
+def test_verdicts_count_once_and_for_ones_own_alone(desk, stream, fetch, deps, tenant):
+    mine, others = stream(), stream()
+    desk.create(**ADA)
+    (one,), (theirs,) = fetch(mine), fetch(others)
+    assert one["txn"] == theirs["txn"]
+    assert one["jti"] != theirs["jti"]
+    fetch(mine, ack=[theirs["jti"], one["jti"], "unknown", one["txn"]])
+    fetch(mine, ack=[one["jti"]])
+    assert fetch(mine) == []
+    assert len(fetch(others)) == 1
+    with deps.db.read(tenant.id) as read:
+        assert [row["attempts"] for row in outbox.listed(read) if row["status"] == "delivered"] == [
+            1
+        ]
+
+
+def test_the_worker_leaves_to_the_receiver_what_it_fetches(desk, stream, fetch, deps):
+    made = stream()
+    desk.create(**ADA)
+    work(deps)
+    redeliver.try_now(deps, redeliver.operator(deps, "acme"), f"destination:{made.id}")
+    work(deps)
+    assert len(fetch(made)) == 1
+    assert kept(deps, delivery) == 1
+
+
+def test_what_nobody_comes_for_is_given_up_and_can_be_sent_again(desk, stream, fetch, deps, clock):
+    made = stream()
+    desk.create(**ADA)
+    clock.move(seconds=(event_streams.UNFETCHED - timedelta(minutes=1)).total_seconds())
+    desk.create(userName="b@x.example")
+    upkeep.forget(deps)
+    assert len(fetch(made)) == 2
+    clock.move(seconds=120)
+    upkeep.forget(deps)
+    assert len(fetch(made)) == 1
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), destination=f"destination:{made.id}")
+    upkeep.forget(deps)
+    assert len(fetch(made)) == 2
+
+
+def test_a_receiver_that_is_switched_off_is_told_nothing_and_loses_nothing(
+    desk, stream, fetch, deps
+):
+    made = stream()
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=False)
+    desk.create(**ADA)
+    with pytest.raises(Refused, match="switched off"):
+        fetch(made)
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True)
+    assert len(fetch(made)) == 1
+
+
+def test_events_are_their_tenants_alone(desk, stream, deps, other_tenant):
+    made = stream()
+    desk.create(**ADA)
+    with pytest.raises(NotFound):
+        event_streams.poll(deps, other_tenant, made.id, Poll(9, True, (), {}))
+    Desk(deps, type(desk.client)(other_tenant.id, "default")).create(**ADA)
+    with deps.db.read(other_tenant.id) as read:
+        assert outbox.listed(read) == []
+
+
+def test_events_are_pushed_with_what_the_receiver_wants_to_see(desk, stream, deps, receiver):
+    made = stream(url=receiver.url, authorization="Bearer hush", audience="https://there.example")
+    key = desk.create(**ADA)["id"]
+    desk.patch(key, off())
+    work(deps)
+    claims = [opened(token, rings.jwks(deps, "acme")) for token in receiver.taken]
+    assert verbs(claims) == [["create:notice"], ["deactivate", "patch:notice"]]
+    assert {one["aud"] for one in claims} == {"https://there.example"}
+    sent = receiver.headers[0]
+    assert sent["Content-Type"] == "application/secevent+jwt"
+    assert sent["Accept"] == "application/json"
+    assert sent["Authorization"] == "Bearer hush"
+    assert made.token is None
+
+
+def test_the_next_of_a_resource_waits_for_the_one_before(desk, stream, deps, receiver, clock):
+    stream(url=receiver.url)
+    key = desk.create(**ADA)["id"]
+    desk.patch(key, {"op": "replace", "path": "title", "value": "Dr"})
+    receiver.answers = [(503, None)]
+    work(deps, 1)
+    assert receiver.taken == []
+    clock.move(minutes=10)
+    work(deps)
+    claims = [opened(token, rings.jwks(deps, "acme")) for token in receiver.taken]
+    assert verbs(claims) == [["create:notice"], ["patch:notice"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (202, None, "delivered"),
+        (200, None, "delivered"),
+        (204, None, "delivered"),
+        (400, {"err": "invalid_request", "description": "No SET."}, "refused"),
+        (400, {"err": "authentication_failed"}, "failed"),
+        (400, {"err": "invalid_key"}, "failed"),
+        (400, {"err": 7}, "failed"),
+        (400, None, "failed"),
+        (401, None, "failed"),
+        (404, None, "failed"),
+        (410, None, "gone"),
+        (429, None, "throttled"),
+        (500, None, "failed"),
+    ],
+)
+def test_what_a_receiver_answers_to_a_push(desk, stream, deps, receiver, status, said, kind):
+    stream(url=receiver.url)
+    desk.create(**ADA)
+    receiver.answers = [(status, said)]
+    (claimed,) = deliver.turn(deps, [], 8)
+    assert deliver.send(deps, claimed).outcome.kind == kind
+
+
+def test_a_receiver_that_is_gone_is_switched_off_and_loses_nothing(desk, stream, deps, receiver):
+    made = stream(url=receiver.url)
+    desk.create(**ADA)
+    receiver.answers = [(410, None)]
+    work(deps)
+    assert receiver.taken == []
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True)
+    work(deps)
+    assert len(receiver.taken) == 1
+
+
+def test_a_push_that_is_under_way_when_it_is_switched_off_is_held(desk, stream, deps, receiver):
+    made = stream(url=receiver.url)
+    desk.create(**ADA)
+    (claimed,) = deliver.turn(deps, [], 8)
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=False)
+    sent = deliver.send(deps, claimed)
+    assert isinstance(sent, Sent)
+    assert sent.outcome.kind == "held"
+    assert receiver.taken == []
+
+
+def test_statements_can_not_be_rewound_for_a_receiver_of_events(stream, deps, clock):
+    made = stream()
+    with pytest.raises(NotFound):
+        redeliver.rewind(deps, redeliver.operator(deps, "acme"), made.id, clock())
+
+
+def test_an_undone_departure_is_told_as_well(desk, stream, fetch, deps, tenant):
+    """An administrator who brings people back changes what the receivers know."""
+    keys = everyone(desk, 12)
+    group = desk.create(GROUP, displayName="G", members=refs(*keys))["id"]
+    for key in keys[:8]:
+        desk.patch(key, off())
+    desk.delete(keys[8])
+    desk.delete(group, GROUP)
+    made = stream()
+    (hold,) = holds(deps, tenant)
+    bring_back(deps, tenant, hold.id)
+    claims = fetch(made)
+    told = [(one["sub_id"]["uri"], *said) for one, said in zip(claims, verbs(claims), strict=True)]
+    assert {(f"/Users/{key}", "activate", "patch:notice") for key in keys[:8]} <= set(told)
+    assert (f"/Users/{keys[8]}", "create:notice") in told
+    assert told.count((f"/Groups/{group}", "create:notice")) == 1
+    assert (f"/Groups/{group}", "patch:notice") in told
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"url": "ftp://there.example"},
+        {"url": "https://" + "x" * 2000},
+        {"url": "https://there.example", "authorization": "Bearer a\nX: y"},
+        {"authorization": "Bearer a"},
+        {"audience": "x" * 2001},
+        {"client": ""},
+    ],
+)
+def test_what_can_be_no_receiver(deps, tenant, wanted):
+    with pytest.raises(Invalid):
+        event_streams.add(deps, "acme", Wanted(**wanted))
+
+
+def test_large_data_is_a_notice_and_fits(desk, stream, fetch):
+    made = stream(**FULL)
+    words = "x" * 200
+    desk.create(
+        userName="a@x.example", emails=[{"value": f"{n}{words}@x.example"} for n in range(100)]
+    )
+    desk.create(
+        userName="b@x.example", emails=[{"value": f"{n}{words}@x.example"} for n in range(200)]
+    )
+    assert verbs(fetch(made)) == [["create:full"], ["create:notice"]]
