@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, case, func, select
 
-from app.kernel.delivery import RECORD_STORE, REGISTRATION
+from app.kernel.delivery import POLLED, RECORD_STORE, REGISTRATION
 from app.kernel.person import Person
 from app.store import lanes, outbox, people
 from app.store.db import Read
@@ -30,7 +30,9 @@ def fares(read: Read, *, counted: bool = True) -> list[Row]:
     Not `counted` it does not look at what waits, which takes a while where that is much.
     """
     rows = read.conn.execute(
-        select(lane, _OFF.label("off"), lanes.FETCHED.label("fetched"))
+        select(
+            lane, _OFF.label("off"), lanes.FETCHED.label("fetched"), lanes.OF_EVENTS.label("events")
+        )
         .join(tenant, tenant.c.id == lane.c.tenant_id)
         .where(lane.c.tenant_id == read.tenant)
         .order_by(lane.c.destination)
@@ -82,7 +84,7 @@ def _fare(row: Any, counted: Mapping[tuple[str, str], Any], names: Mapping[str, 
         "state": state, "failures": row.failures, "failing_since": row.failing_since,
         "why": row.off or row.last_error, "waiting": waiting.many if waiting else 0,
         "waiting_since": waiting.since if waiting else None, "dead": dead.many if dead else 0,
-        "open_at": row.open_at, "fetched": row.fetched,
+        "open_at": row.open_at, "fetched": row.fetched, "events": row.events,
         "next_try": max(waiting.next_at, row.open_at) if waiting and not idle else None,
     }  # fmt: skip
 
@@ -99,10 +101,17 @@ def _counted(read: Read) -> dict[tuple[str, str], Any]:
     return {(row.destination, row.status): row for row in rows}
 
 
+_ADDRESS = case(
+    (destination.c.kind == POLLED, destination.c.options["audience"].as_string()),
+    else_=destination.c.url,
+)
+"""Those that come for their events all come to the same address."""
+
+
 def _names(read: Read, destinations: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for prefix, table, column in (
-        (REGISTRATION, registration, registration.c.name), (RECORD_STORE, destination, destination.c.url)
+        (REGISTRATION, registration, registration.c.name), (RECORD_STORE, destination, _ADDRESS)
     ):  # fmt: skip
         ids = {one.removeprefix(prefix) for one in destinations if one.startswith(prefix)}
         rows = read.conn.execute(

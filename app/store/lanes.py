@@ -96,6 +96,7 @@ def _whose(table: Any, prefix: str, *so: Any) -> Any:
 _ITS_TENANT = destination.c.tenant_id == lane.c.tenant_id
 SWITCHED_OFF = or_(off(registration, REGISTRATION), off(destination, RECORD_STORE, _ITS_TENANT))
 RECEIVER_OFF = off(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind != STATEMENTS)
+OF_EVENTS = _whose(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind != STATEMENTS)
 FETCHED = _whose(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind == POLLED)
 """Nothing is sent there: the receiver comes for it."""
 

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from app.flows import tenancy
+from app.flows import event_streams, tenancy
+from app.flows.event_streams import Wanted
 from app.store import destinations, outbox
 from tests.flows.test_console import (
     NOBODY,
@@ -222,3 +223,19 @@ def test_a_statement_is_named_by_what_it_says(deps, tenant, store):
         None,
         "https://lrs.example",
     )
+
+
+def test_receivers_of_scim_events_are_shown_with_what_they_get(console, deps, tenant):
+    polls = event_streams.add(deps, "acme", Wanted(audience="https://hr.example", full=True))
+    event_streams.add(deps, "acme", Wanted(url="https://there.example/events", client="hr"))
+    page = console.get("/admin/destinations").text
+    for sentence in (
+        "https://hr.example on Kind Receiver of SCIM events, which comes for them",
+        "Gets what changed, with the data Knows people as default",
+        "https://there.example/events on Kind Receiver of SCIM events, sent to it",
+        "Gets what changed, without the data Knows people as hr",
+    ):
+        assert shows(page, sentence), text(page)
+    assert "Send statements again" not in page
+    assert post(console, f"/destinations/{polls.id}/disable").status_code == 303
+    assert shows(console.get("/admin/destinations").text, "https://hr.example off")

@@ -90,8 +90,8 @@ def test_what_waits_to_be_fetched_is_seen_and_why(run, deps, tenant):
     )  # fmt: skip
     assert row["last_error"] == "It waits until the receiver comes for it."
     (lane,) = told(run("outbox", "lanes"))
-    assert (lane["destination"], lane["state"], lane["waiting"], lane["next_try"]) == (
-        f"destination:{made['id']}", "healthy", 1, None,
+    assert (lane["destination"], lane["name"], lane["state"], lane["waiting"], lane["next_try"]) == (
+        f"destination:{made['id']}", made["audience"], "healthy", 1, None,
     )  # fmt: skip
     told(run("destination", "disable", made["id"]))
     (lane,) = told(run("outbox", "lanes"))
