@@ -12,7 +12,7 @@ from app.flows import answers, bearers, rings, tenancy
 from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE, Outcome
 from app.kernel.errors import Invalid, NotFound, Refused
 from app.kernel.tenant import Tenant, TenantId
-from app.store import audit, destinations, event_streams, tenants
+from app.store import audit, destinations, event_streams, lanes, tenants
 from app.store.dispatch import Claimed
 from app.store.event_streams import EventStream
 from app.store.outbox import Fact
@@ -73,6 +73,8 @@ def add(deps: Deps, slug: str, wanted: Wanted) -> Made:
     kind, url = (PUSHED, wanted.url) if wanted.url else (POLLED, poll_url(deps))
     with deps.db.tx(tenant.id) as tx:
         destinations.add(tx, stream_id, kind, url, sealed, now, options=options)
+        # Here, so that two changes that hold counters never wait for each other to make it.
+        lanes.ensure(tx, RECORD_STORE + stream_id, now)
         audit.record(
             tx, deps.ids.new(), now, "operator", "destination.added", stream_id, kind=kind, url=url
         )

@@ -83,6 +83,8 @@ def test_no_token_without_a_receiver_that_polls(run):
 
 def test_what_waits_to_be_fetched_is_seen_and_why(run, deps, tenant):
     made = told(run(*ADD, "set-poll"))
+    (lane,) = told(run("outbox", "lanes"))
+    assert (lane["destination"], lane["waiting"]) == (f"destination:{made['id']}", 0)
     key = Desk(deps, Client(tenant.id, "default")).create(**ADA)["id"]
     (row,) = told(run("outbox", "list"))
     assert (row["type"], row["subject"], row["status"], row["next_try"]) == (
