@@ -182,9 +182,11 @@ class Database:
                     moment = Moment.INSIDE
                     with transaction.entered():
                         yield conn
-                    if writing:  # who has only read has changed nothing, whatever becomes of the end
+                    if (
+                        writing
+                    ):  # who has only read has changed nothing, whatever becomes of the end
                         moment = Moment.COMMIT
-                    conn.commit()
+                    self._end(conn, "COMMIT")
                 except DBAPIError:
                     conn.close()
                     raise
@@ -209,11 +211,17 @@ class Database:
 
     def _undo(self, engine: Engine, conn: Connection) -> None:
         try:
-            conn.rollback()
+            self._end(conn, "ROLLBACK")
         except DBAPIError:
             conn.close()
         else:
             self._give_back(engine, conn)
+
+    def _end(self, conn: Connection, how: str) -> None:
+        if conn.in_transaction():
+            (conn.commit if how == "COMMIT" else conn.rollback)()
+        else:  # no statement was SQLAlchemy's own
+            run(conn, how)
 
     def _give_back(self, engine: Engine, conn: Connection) -> None:
         """Keep SQLite's open, for the next: the pool's ways cost more than a look at a row."""
@@ -229,8 +237,10 @@ class Database:
         except IndexError:
             conn = engine.connect()
         try:
-            conn.begin()
-            if not self.is_sqlite:
+            if self.is_sqlite:
+                run(conn, conn.info["begin"])
+            else:
+                conn.begin()
                 # Row-level security reads this setting; without it no row is visible. Said first in every
                 # transaction, it also finds out whether the connection still lives.
                 conn.execute(_NAME_TENANT, {"tenant": tenant})
@@ -255,8 +265,9 @@ def _sqlite(url: URL, begin: str) -> Engine:
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
-    def connect(dbapi: Any, _record: Any) -> None:
+    def connect(dbapi: Any, record: Any) -> None:
         dbapi.isolation_level = None
+        record.info["begin"] = begin
         for pragma in (
             f"busy_timeout = {_BUSY_MS}",
             "journal_mode = WAL",
@@ -269,7 +280,8 @@ def _sqlite(url: URL, begin: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(conn: Connection) -> None:
-        run(conn, begin)
+        if not conn.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+            run(conn, begin)
 
     return engine
 

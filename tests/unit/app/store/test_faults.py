@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.kernel.errors import Unavailable
@@ -199,7 +199,7 @@ def test_a_connection_lost_at_the_commit_leaves_it_unknown(request, deps, tenant
 def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkeypatch, handle):
     fault = of_sqlite(sqlite3.SQLITE_IOERR) if deps.db.is_sqlite else of_postgres()
 
-    def lost(_):
+    def lost(*_):
         raise fault
 
     opened = {
@@ -209,7 +209,7 @@ def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkey
         "tx": lambda: deps.db.tx(tenant.id),
         "system to write": lambda: deps.db.system(write=True),
     }[handle]
-    monkeypatch.setattr(Connection, "commit", lost)
+    monkeypatch.setattr(Database, "_end", lost)
     with pytest.raises(Unavailable) as told, opened():
         pass
     writes = handle in {"tx", "system to write"}
