@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from app.deps import Deps
 from app.flows import provision_groups, provision_people, provision_search
-from app.flows.provision_act import Act, Client, acting
+from app.flows.provision_act import Act, Client, acting, check_known
 from app.flows.provision_trace import watched
 from app.flows.provision_view import Shown, shown
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
-from app.store import people, scim
+from app.store import people, scim, scim_schemas
 from app.store.bounded import TooLong, within
 from app.store.scim import Stored
 from scim import patch as patching
@@ -131,12 +131,15 @@ def search(
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:
     """Load Users in bulk; returns how many are new. Whose userName is borne already is left out.
 
-    Each few hundred are one transaction, so that a load that broke off can be repeated.
+    Each few hundred are one transaction, so that a load that broke off can be repeated. Raises Unavailable
+    where the tenant's schemas change meanwhile.
     """
+    with deps.db.read(tenant) as read:
+        who = Client(tenant, client, types=scim_schemas.current(read))
     made, rest = 0, iter(bodies)
-    while chunk := [resource.parse(body, USER).resource for body in islice(rest, _CHUNK)]:
+    while chunk := [resource.parse(body, who.types.user).resource for body in islice(rest, _CHUNK)]:
         named = {fold(body["userName"]): body for body in chunk}
-        made += _load(deps, Client(tenant, client), named)
+        made += _load(deps, who, named)
     return made
 
 
@@ -165,6 +168,7 @@ def _locked(
     if stored is None:
         raise _not_found(of, resource_id)
     check_if_match(if_match, stored.version)
+    check_known(of, stored)
     return person, stored
 
 

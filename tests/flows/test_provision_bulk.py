@@ -12,6 +12,7 @@ from app.flows.provision_act import Client
 from app.kernel.errors import Unavailable
 from app.store import audit, guard, memberships
 from scim import bulk
+from scim.custom import STANDARD
 from scim.errors import NotFound
 from scim.schemas import ENTERPRISE_URN, GROUP
 from tests import learners
@@ -429,7 +430,7 @@ def test_the_chain_of_the_audit_log_holds(desk, deps, tenant):
 
 
 def test_two_tenants_never_meet(desk, deps, other_tenant, ada):
-    theirs = Desk(deps, Client(other_tenant.id, "default"))
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     results = send(
         theirs,
         user("ada", **ADA),
