@@ -5,7 +5,7 @@ Errors are `scim.errors`, as the client is to see them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ def create(
     """POST (RFC 7644 §3.3); raises Uniqueness and what `scim.resource.parse` raises."""
     with watched(deps, client, "POST", None, body) as watch:
         said = resource.parse(body, of)
-        with acting(deps, client, "POST") as act:
+        with acting(deps, client, "POST", body) as act:
             if of.name == GROUP.name:
                 stored = provision_groups.arrive(act, said.resource, said.members or ())
             else:
@@ -67,7 +67,7 @@ def replace(
     """PUT (RFC 7644 §3.5.1). A Group's members stay where the body does not speak of them."""
     with (
         watched(deps, client, "PUT", resource_id, body) as watch,
-        acting(deps, client, "PUT") as act,
+        acting(deps, client, "PUT", body) as act,
     ):
         person, before = _locked(act, of, resource_id, if_match)
         said = resource.replace(before.body, body, of)
@@ -84,7 +84,7 @@ def patch(
     """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
     with watched(deps, client, "PATCH", resource_id, body) as watch:
         operations = patching.parse_operations(body, client.idp)
-        with acting(deps, client, "PATCH") as act:
+        with acting(deps, client, "PATCH", body) as act:
             person, before = _locked(act, of, resource_id, if_match)
             result = patching.apply(before.body, operations, of)
             stored = _changed(act, person, before, result.resource, result.members)
@@ -137,14 +137,15 @@ def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]
     with deps.db.read(tenant) as read:
         who = Client(tenant, client, types=scim_schemas.current(read))
     made, rest = 0, iter(bodies)
-    while chunk := [resource.parse(body, who.types.user).resource for body in islice(rest, _CHUNK)]:
-        named = {fold(body["userName"]): body for body in chunk}
-        made += _load(deps, who, named)
+    while chunk := list(islice(rest, _CHUNK)):
+        made += _load(deps, who, chunk)
     return made
 
 
-def _load(deps: Deps, client: Client, named: Mapping[str, Mapping[str, Any]]) -> int:
-    with acting(deps, client, "load") as act:
+def _load(deps: Deps, client: Client, chunk: Sequence[Any]) -> int:
+    read = (resource.parse(body, client.types.user).resource for body in chunk)
+    named = {fold(body["userName"]): body for body in read}
+    with acting(deps, client, "load", *chunk) as act:
         taken = people.bearing(act.tx, named)
         new = {deps.ids.new(): body for name, body in named.items() if name not in taken}
         if not new:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from app.deps import Deps
 from app.flows.cutoff import Trigger
@@ -16,7 +16,7 @@ from app.store import audit, scim_schemas
 from app.store.db import Read, Tx
 from app.store.scim import Stored
 from scim.attributes import ResourceType
-from scim.custom import Types
+from scim.custom import Types, may_be_of
 from scim.errors import Uniqueness
 from scim.quirks import AUTO
 
@@ -75,13 +75,18 @@ class Act:
 
 
 @contextmanager
-def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
-    """The write transaction of one request; raises Uniqueness for a userName that is taken."""
+def acting(deps: Deps, client: Client, request: str, *bodies: Any) -> Iterator[Act]:
+    """The write transaction of one request with such bodies; raises Uniqueness for a userName that is taken.
+
+    The tenant's schemas stay as they are until it ends. Raises Unavailable where they have changed since the client
+    was let in.
+    """
     received = deps.clock()
     try:
         with deps.db.tx(client.tenant) as tx, tx.undone() if client.dry else nullcontext():
-            # Nobody can have sent values of a schema to a tenant that has had none (but `check_known`).
-            if client.types.number and not scim_schemas.hold(tx, client.types):
+            # A tenant that has had none is not asked, unless a body may speak of a first one (and `check_known`).
+            own = client.types.number or any(map(may_be_of, bodies))
+            if own and not scim_schemas.hold(tx, client.types):
                 raise _changed()
             yield Act(deps, tx, client.name, request, received, deps.clock(), client.types)
     except Conflict as taken:

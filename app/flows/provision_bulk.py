@@ -156,7 +156,8 @@ class _Job:
         """Make resources that refer to each other: first without what is not there yet, then as meant."""
         ring, made, arrived = numbers[0], dict(self.made), dict[int, Stored]()
         try:
-            with acting(self.deps, self.client, "POST") as act:
+            said = (self.operations[number].data for number in numbers)
+            with acting(self.deps, self.client, "POST", *said) as act:
                 for ring in numbers:
                     arrived[ring] = _arrive(act, self.operations[ring], made)
                     made[self.operations[ring].makes or ""] = arrived[ring].id
@@ -182,13 +183,13 @@ class _Job:
     def _load(self, bodies: Mapping[int, dict[str, Any]]) -> bool:
         """Make Users together; False when somebody else has made one of them since."""
         keys = {number: self.deps.ids.new() for number in bodies}
+        said = [self.operations[number].data for number in bodies]
         try:
-            with acting(self.deps, self.client, "POST") as act:
+            with acting(self.deps, self.client, "POST", *said) as act:
                 made = provision_people.arrive_all(
                     act, {keys[n]: body for n, body in bodies.items()}
                 )
-                asked = (self.operations[number].data for number in bodies)
-                provision_trace.made(act, self.client, zip(asked, made, strict=True))
+                provision_trace.made(act, self.client, zip(said, made, strict=True))
                 for key in keys.values():
                     act.note("person.provisioned", key)
         except Uniqueness:
