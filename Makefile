@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install test lint test-interop test-faults bench bench-scim bench-cutoff bench-delivery clean
+.PHONY: run install test lint test-interop test-faults bench bench-scim bench-cutoff bench-delivery bench-load clean
 
 run: install
 	$(BIN)/ostiary demo --dir demo-data --port 8000
@@ -55,6 +55,9 @@ bench-cutoff: $(VENV)/.installed-dev
 
 bench-delivery: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.delivery
+
+bench-load: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.load --people $(or $(PEOPLE),100000)
 
 clean:
 	rm -rf $(VENV) demo-data .coverage .mypy_cache .ruff_cache .pytest_cache

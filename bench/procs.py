@@ -80,6 +80,17 @@ class Server:
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
 
+    def kill(self) -> None:
+        """End the whole process tree at once by SIGKILL, as a crash would, and wait until it is gone."""
+        tree = _tree(self._process.pid)
+        for pid in tree:  # parents first, so that none starts another
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not all(map(_is_gone, tree)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def _log_end(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
 
@@ -109,6 +120,14 @@ def _tree(root: int) -> list[int]:
     for pid in found:
         found += children.get(pid, [])
     return found
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether a process has ended and let go of its files and sockets."""
+    try:
+        return (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]) in {"Z", "X"}
+    except OSError:
+        return True
 
 
 def _cpu_ms(pid: int) -> float:

@@ -16,6 +16,7 @@ from app.kernel.errors import Conflict, NotFound
 from app.store import audit, memberships, people
 from app.store import guard as kept
 from app.store.tables.learning import assignment
+from scim.custom import STANDARD
 from scim.schemas import GROUP
 from tests import learners
 from tests.demo import eventually
@@ -24,7 +25,7 @@ from tests.provisioning import Desk, ids, off, refs, standing
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 def everyone(desk, count, prefix="p"):
@@ -159,7 +160,7 @@ def test_cleaning_up_who_was_inactive_already_is_no_catastrophe(desk, deps, tena
 
 def test_each_client_and_each_tenant_is_counted_by_itself(desk, deps, tenant, other_tenant):
     mine, theirs = everyone(desk, 12), everyone(desk.as_client("other"), 12, "q")
-    elsewhere = Desk(deps, Client(other_tenant.id, "default"))
+    elsewhere = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     far = everyone(elsewhere, 12)
     for key in mine[:4]:
         desk.patch(key, off())
@@ -318,11 +319,13 @@ def test_a_hold_is_only_its_own_tenants(desk, deps, tenant, other_tenant):
 
 
 def test_it_can_be_switched_off_and_set(deps, tenant):
-    relaxed = Desk(set_to(deps, guard_percent=0), Client(tenant.id, "default"))
+    relaxed = Desk(set_to(deps, guard_percent=0), Client(tenant.id, "default", types=STANDARD))
     for key in everyone(relaxed, 12):
         relaxed.patch(key, off())
     assert holds(deps, tenant) == []
-    strict = Desk(set_to(deps, guard_percent=50, guard_minimum=2), Client(tenant.id, "strict"))
+    strict = Desk(
+        set_to(deps, guard_percent=50, guard_minimum=2), Client(tenant.id, "strict", types=STANDARD)
+    )
     keys = everyone(strict, 10, "s")
     for key in keys[:5]:
         strict.patch(key, off())

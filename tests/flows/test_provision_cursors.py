@@ -13,6 +13,7 @@ from app.flows import provision_cursor
 from app.flows.provision_act import Client
 from app.store import scim_page
 from keys.seal import Seal
+from scim.custom import STANDARD
 from scim.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue
 from scim.schemas import GROUP, USER
 from tests.provisioning import Desk, refs
@@ -29,7 +30,7 @@ QUERIES = [
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_a_cursor_is_good_for_its_own_query_only(desk, cursor, other):
 
 def test_another_s_cursor_is_refused(desk, deps, other_tenant, cursor):
     query = {"filter": 'active eq "true"', "sortBy": "userName", "cursor": cursor, "count": 4}
-    stranger = Desk(deps, Client(other_tenant.id, "default"))
+    stranger = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     for other in (stranger, desk.as_client("other")):
         with pytest.raises(InvalidCursor):
             other.found(**query)

@@ -10,6 +10,7 @@ from app.flows import provision
 from app.flows.provision_act import Client
 from app.store import scim_page
 from app.store.scim_page import Listing, Place, Start, part
+from scim.custom import STANDARD
 from scim.filters import parse_filter
 from scim.listing import Sort
 from scim.schemas import USER
@@ -21,7 +22,7 @@ WHOLE = ("SCAN", "Seq Scan", "\nUSE TEMP B-TREE FOR ORDER BY", "Hash Join", "Mer
 @pytest.fixture
 def crowd(deps, tenant, database_environ):
     """A thousand and a half, and PostgreSQL has counted them."""
-    made = Client(tenant.id, "default")
+    made = Client(tenant.id, "default", types=STANDARD)
     bodies = (
         {"userName": f"u{n}", "emails": [{"type": "work", "value": f"u{n}@x.example"}]}
         for n in range(1500)
