@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Table, delete, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Row, Table, delete, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.db import Read, Tx
@@ -97,8 +97,9 @@ def keep(tx: Tx, group_id: str, ids: Collection[str]) -> list[Gone]:
 
 def forget(tx: Tx, resource_id: str) -> list[Gone]:
     """Remove a User or Group from all groups, and a Group's own members; returns both."""
-    sides = or_(membership.c.group_id == resource_id, membership.c.person_id == resource_id)
-    return _delete(tx, sides)
+    # One after the other: asked of both at once, SQLite walks all of the tenant's rows.
+    sides = membership.c.group_id, membership.c.person_id
+    return [gone for side in sides for gone in _delete(tx, side == resource_id)]
 
 
 def _rows(read: Read, side: Column[str], ids: Collection[str]) -> Sequence[Row[Any, Any, Any]]:
