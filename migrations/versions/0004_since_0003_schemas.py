@@ -1,4 +1,4 @@
-"""What a tenant says of its own SCIM: its schemas and its identity provider
+"""What a tenant says of its own SCIM: its schemas and its identity provider; keys and counts for many
 
 Revision ID: 0004_since_0003
 Revises: 0003_since_0002
@@ -31,6 +31,18 @@ def upgrade() -> None:
             ["tenant_id"], ["tenant.id"], name=op.f("fk_scim_schema_tenant_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "urn", name=op.f("pk_scim_schema")),
+    )
+    op.create_table(
+        "departure_tally",
+        sa.Column("tenant_id", STR, nullable=False),
+        sa.Column("client", STR, nullable=False),
+        sa.Column("minute", sa.BigInteger(), nullable=False),
+        sa.Column("noted", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_departure_tally_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "client", "minute", name=op.f("pk_departure_tally")),
+        sqlite_with_rowid=False,
     )
     _key_memberships_by_what_they_are_asked_by()
 

@@ -366,6 +366,26 @@ def test_departures_of_long_ago_are_forgotten_but_not_those_of_a_hold(desk, deps
         assert kept.progress(read, hold.id)["people"] == 7
 
 
+def test_departures_are_counted_by_the_minute(desk, deps, tenant, clock):
+    def more_than(number, **since):
+        with deps.db.read(tenant.id) as read:
+            return kept.more_noted(read, "default", clock() - timedelta(**since), number)
+
+    keys = everyone(desk, 30)
+    group = desk.create(GROUP, displayName="G", members=refs(*keys[:2]))["id"]
+    desk.patch(group, {"op": "remove", "path": "members", "value": refs(*keys[:2])}, of=GROUP)
+    clock.move(minutes=40)
+    desk.patch(keys[2], off())
+    desk.delete(keys[2])  # who was inactive does not count again
+    assert more_than(2, hours=1)
+    assert not more_than(3, hours=1)
+    assert more_than(0, minutes=30)
+    assert not more_than(1, minutes=30)
+    with deps.db.system(write=True) as system:
+        kept.forget(system, clock())
+    assert not more_than(1, hours=1)
+
+
 def test_the_worker_brings_back_whom_an_administrator_wants_back(desk, deps, tenant):
     from app.worker import Worker
 
