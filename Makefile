@@ -48,7 +48,7 @@ bench: $(VENV)/.installed-interop
 	$(BIN)/python -m bench
 
 bench-scim: $(VENV)/.installed-interop
-	$(BIN)/python -m bench scim --sizes 1000 100000 1000000
+	$(BIN)/python -m bench scim groups --sizes 1000 100000 1000000
 
 bench-cutoff: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.cutoff

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -67,6 +68,11 @@ class Server:
         for pid in _tree(self._process.pid):
             used["worker" in _command(pid)] += _cpu_ms(pid)
         return Cpu(web=used[False], worker=used[True])
+
+    def memory(self) -> float:
+        """What the largest of its web processes holds at present (resident), in MiB."""
+        web = (pid for pid in _tree(self._process.pid) if "worker" not in _command(pid))
+        return max(map(_resident, web)) / 2**20
 
     def stop(self) -> None:
         """Ask the process to end; what outlives the wait is killed."""
@@ -138,6 +144,14 @@ def _cpu_ms(pid: int) -> float:
         return time.clock_gettime(clock) * 1000
     except OSError:  # it ended while we looked
         return 0.0
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:  # it ended while we looked
+        return 0
 
 
 def _command(pid: int) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from app.config import load
-from app.deps import assemble
+from app.deps import Deps, assemble
 from app.flows import provision, tenancy
+from app.kernel.tenant import TenantId
 from bench.client import Client
 from bench.directory import Directory, entra_user
 from bench.gateway import TENANT, Gateway, serve_beside
@@ -24,7 +26,7 @@ USERS = 1000
 KNOWN = 5_000
 """So many of them, at most, are asked for."""
 
-_SETTINGS = {"OSTIARY_GUARD_PERCENT": "100"}
+_SETTINGS = {"OSTIARY_GUARD_PERCENT": "100", "OSTIARY_GUARD_MINIMUM": "100000"}
 """The PATCHes switch people off by the hundred; the guard counts them all the same."""
 
 
@@ -62,17 +64,27 @@ def cases(home: Path, sizes: Sequence[int] = (USERS,)) -> Iterator[list[Case]]:
 
 
 def _gateway(home: Path, size: int, stack: ExitStack) -> tuple[Server, Directory]:
-    """A gateway with so many people in it, loaded before it serves."""
-    home.mkdir()
-    gateway = Gateway(home, **_SETTINGS)
-    token = gateway.ostiary("token", "issue", "--tenant", TENANT, "--kind", "scim")["token"]
-    deps = assemble(load(gateway.environ))
-    tenant = tenancy.of_slug(deps, TENANT)
-    provision.create_many(deps, tenant.id, "default", map(entra_user, range(size)))
-    deps.db.close()
-    server = gateway.serve(f"ostiary {size:,}")
-    stack.callback(server.stop)
+    """A gateway with so many people in it, of whom some are known."""
+    server, token = serve(home, size, stack, settings=_SETTINGS)
     directory, client = Directory("/scim/v2", token), Client(server.port)
     directory.meet(client, random.sample(range(size), min(size, KNOWN)))
     client.close()
     return server, directory
+
+
+def serve(
+    home: Path, size: int, stack: ExitStack, fill: Callable[[Deps, TenantId], None] = lambda *_: None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Server, str]:  # fmt: skip
+    """Start a gateway with so many people, loaded before it serves, and what else `fill` puts there."""
+    home.mkdir(exist_ok=True)
+    gateway = Gateway(home, **settings)
+    token = gateway.ostiary("token", "issue", "--tenant", TENANT, "--kind", "scim")["token"]
+    deps = assemble(load(gateway.environ))
+    tenant = tenancy.of_slug(deps, TENANT)
+    provision.create_many(deps, tenant.id, "default", map(entra_user, range(size)))
+    fill(deps, tenant.id)
+    deps.db.close()
+    server = gateway.serve(f"ostiary {size:,}")
+    stack.callback(server.stop)
+    return server, token
