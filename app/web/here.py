@@ -8,8 +8,8 @@ from flask import current_app, request
 
 from app.deps import Deps
 
-NOTED: Final = "ostiary.noted"
-"""Under this name the WSGI environment holds what goes into a request's log line."""
+LINE: Final = "ostiary.line"
+"""Under this name a request's environment holds the fields of its log line."""
 
 
 def deps() -> Deps:
@@ -19,9 +19,9 @@ def deps() -> Deps:
 
 def request_id() -> str:
     """Return the id under which this request is logged; pages show it beside an error."""
-    return cast(str, request.environ[NOTED]["request_id"])
+    return cast(str, request.environ[LINE]["request_id"])
 
 
 def note(**fields: str | int | None) -> None:
     """Add fields to this request's log line: ids and codes, never secrets."""
-    request.environ[NOTED].update(fields)
+    request.environ[LINE].update(fields)

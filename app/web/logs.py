@@ -10,11 +10,11 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
-from flask import Flask
+from flask import Flask, request
 
 from app.web import here, metrics
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
-_TO_JSON = json.JSONEncoder(check_circular=False).encode
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # By default a traceback lists each frame's local variables: passwords, tokens, keys.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -44,7 +43,10 @@ class _Lines(structlog.WriteLogger):
 
 
 def _lines(stream: TextIO, *_: object) -> _Lines:
-    return _Lines(stream)
+    return _writer(stream)
+
+
+_writer = cache(_Lines)
 
 
 def configure(level: str) -> None:
@@ -78,14 +80,14 @@ def configure(level: str) -> None:
 
 def install(app: Flask) -> None:
     """Log every request once it is answered."""
-    level = app.extensions["ostiary"].settings.log_level
-    configure(level)
-    told = logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
-    app.wsgi_app = _Watched(app.wsgi_app, told=told)  # type: ignore[method-assign]
+    configure(app.extensions["ostiary"].settings.log_level)
+    level = app.extensions["ostiary"].settings.log_level.upper()
+    told = logging.getLevelNamesMapping()[level] <= logging.INFO
+    app.wsgi_app = _Logged(app.wsgi_app, told=told)  # type: ignore[method-assign]
 
 
-class _Watched:
-    """Counts each request and writes its line, below Flask: there each look at the request costs a search."""
+class _Logged:
+    """Gives each request its id, and counts and tells what became of it: below Flask, whose hooks cost more."""
 
     def __init__(self, app: WSGIApplication, *, told: bool) -> None:
         self._app, self._told = app, told
@@ -93,23 +95,21 @@ class _Watched:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.monotonic()
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        known = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        noted = environ[here.NOTED] = {"request_id": known}
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        fields = environ[here.LINE] = {"request_id": request_id}
 
         def start(status: str, said: list[tuple[str, str]], *error: Any) -> Any:
             took, method = time.monotonic() - started, environ["REQUEST_METHOD"]
-            seen = environ.get("werkzeug.request")
-            rule = getattr(seen, "url_rule", None)
-            route, code = rule.rule if rule else "unmatched", int(status[:3])
+            rule, code = request.url_rule, int(status[:3])
+            route = rule.rule if rule else "unmatched"
             with suppress(OSError):  # its files may lie on a full disk
                 metrics.observe(method, route, code, took)
             if self._told:
                 _tell({
-                    "request_id": known, "method": method, "route": route, "status": code,
-                    "ms": round(took * 1000, 1), "client": environ.get("REMOTE_ADDR"),
-                    **noted, "event": "request", "level": "info",
+                    "method": method, "route": route, "status": code, "ms": round(took * 1000, 1),
+                    "client": environ.get("REMOTE_ADDR"), **fields, "event": "request", "level": "info",
                 })  # fmt: skip
-            return start_response(status, [*said, ("X-Request-Id", known)], *error)
+            return start_response(status, [*said, ("X-Request-Id", request_id)], *error)
 
         return self._app(environ, start)
 
@@ -117,4 +117,4 @@ class _Watched:
 def _tell(line: dict[str, object]) -> None:
     """Write a request's line where structlog writes: its own way to the same text takes three times as long."""
     lines = structlog.get_config()["logger_factory"]()
-    lines.msg(_TO_JSON(_STAMP(None, "info", line)))
+    lines.msg(json.dumps(_STAMP(None, "info", line)))

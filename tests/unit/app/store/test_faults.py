@@ -216,6 +216,18 @@ def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkey
     assert (UNKNOWN if writes else UNCHANGED) in told.value.message
 
 
+def test_a_commit_that_sqlite_refuses_has_saved_nothing(deps, tenant):
+    if not deps.db.is_sqlite:
+        return
+    with pytest.raises(IntegrityError), deps.db.tx(tenant.id) as tx:
+        tx.conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        people.add(tx, Person("Ada", user_name="Ada"), deps.clock())
+        people.grant(tx, "nobody", "administrator", "operator", deps.clock())
+    with deps.db.tx(tenant.id) as tx:
+        assert people.get(tx, "Ada") is None
+        people.add(tx, Person("Ada", user_name="Ada"), deps.clock())
+
+
 def test_a_deadlock_is_a_503_to_repeat_at_once(deps, tenant):
     if deps.db.is_sqlite:
         return
