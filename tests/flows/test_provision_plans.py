@@ -8,7 +8,7 @@ from sqlalchemy import event, make_url, select
 
 from app.flows import provision
 from app.flows.provision_act import Client
-from app.store import memberships, scim_page
+from app.store import memberships, prepared, scim_page
 from app.store.scim_page import Listing, Place, Start, part
 from app.store.tables.scim import resource
 from scim.custom import STANDARD
@@ -65,14 +65,22 @@ def said_of(deps, client, ask):
 
 
 def explained_all(conn, ask):
-    said = []
+    said, run = [], prepared._Made.run
 
     def keep(_conn, _cursor, statement, parameters, *_):
         said.append((statement, parameters))
 
+    def noted(made, conn, given):
+        bound = made._bound(given)
+        said.append((made.sql, tuple(bound) if isinstance(bound, list) else bound))
+        return run(made, conn, given)
+
     event.listen(conn, "before_cursor_execute", keep)
-    ask()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared._Made, "run", noted)
+        ask()
     event.remove(conn, "before_cursor_execute", keep)
+    assert said
     return [(asked, explained(conn, asked, parameters)) for asked, parameters in said]
 
 
