@@ -44,6 +44,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "client", "minute", name=op.f("pk_departure_tally")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_scim_resource_modified",
+        "scim_resource",
+        ["tenant_id", "type", "updated_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     _key_memberships_by_what_they_are_asked_by()
 
 

@@ -17,6 +17,7 @@ from scim.listing import Sort
 from scim.schemas import GROUP, USER
 from tests.provisioning import Desk, refs
 
+BY_TIME = "ix_scim_resource_modified"
 BY_VALUE, BY_ID = "ix_scim_value_head", "ix_scim_resource_page"
 BY_GROUP = ("pk_membership", "USING PRIMARY KEY (group_id=?")
 ALL_OF_TENANT = "(tenant_id=?)"
@@ -110,6 +111,22 @@ def test_the_order_is_walked(deps, crowd, monkeypatch, text, by, value, descendi
         assert index in walk, walk
         for whole in WHOLE:
             assert whole not in walk, walk
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_what_was_changed_last_is_walked(deps, crowd, descending):
+    for after in (None, Place(deps.clock(), "00000000" if not descending else "ffffffff")):
+        walk = plans(deps, crowd, None, "meta.lastModified", descending=descending, after=after)[0]
+        assert BY_TIME in walk, walk
+        for whole in WHOLE:
+            assert whole not in walk, walk
+
+
+def test_what_has_changed_since_is_looked_up(deps, crowd):
+    since = parse_filter(f'meta.lastModified gt "{deps.clock().isoformat()}"', USER)
+    asked = Listing(USER, "default", "https://x", since, None)
+    for _, plan in said_of(deps, crowd, lambda read: part(read, asked, Start(), 10)):
+        assert BY_TIME in plan, plan
 
 
 def test_few_are_looked_up(deps, crowd):
