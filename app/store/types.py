@@ -62,7 +62,10 @@ class Time(TypeDecorator[datetime]):
 
 
 def _of_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
+    if text is None:
+        return None
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def tenant_table(name: str, *items: SchemaItem, row_id: bool = True, **options: Any) -> Table:
