@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -75,15 +75,22 @@ def run(given: argparse.Namespace) -> None:
                 gates.append(gate.run(home, bounds))
                 print(gate.table(gates[-1]), flush=True)
                 continue
-            with _prepared(name, home, given) as cases:
-                servers = {one.server.name: one.server for case in cases for one in case.subjects}
-                before = {name: server.memory() for name, server in servers.items()}
-                for case, clients in itertools.product(cases, given.clients):
-                    results.append(report.figures(case, clients, measure(case, clients, bounds)))
-                    print(report.table(results[-1]), flush=True)
-                after = {name: server.memory() for name, server in servers.items()}
-                memory[name] = {"before": before, "after": after}
-                print(report.memory(before, after), flush=True)
+            serve = _loaded(name, home, given)
+            for clients in given.clients:
+                # More clients than one meet two processes: a core each, on the smallest of machines.
+                with serve(min(2, clients)) as cases:
+                    servers = {
+                        one.server.name: one.server for case in cases for one in case.subjects
+                    }
+                    before = {name: server.memory() for name, server in servers.items()}
+                    for case in cases:
+                        results.append(
+                            report.figures(case, clients, measure(case, clients, bounds))
+                        )
+                        print(report.table(results[-1]), flush=True)
+                    after = {name: server.memory() for name, server in servers.items()}
+                    memory[f"{name}, {clients}"] = {"before": before, "after": after}
+                    print(report.memory(before, after), flush=True)
     if given.json:
         found = {
             "machine": machine, "bounds": asdict(bounds), "results": results, "gate": gates,
@@ -92,16 +99,19 @@ def run(given: argparse.Namespace) -> None:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _prepared(
+def _loaded(
     name: str, home: Path, given: argparse.Namespace
-) -> AbstractContextManager[list[Case]]:
+) -> Callable[[int], AbstractContextManager[list[Case]]]:
+    """Load what a bench needs; returns what serves it by so many processes."""
     match name:
         case "scim":
-            return scim.cases(home, given.sizes)
+            loaded = [scim.load(home / str(size), size) for size in given.sizes]
+            return lambda processes: scim.cases(home, loaded, processes)
         case "groups":
-            return groups.cases(home, given.members)
+            both = groups.load(home / "groups", given.members)
+            return lambda processes: groups.cases(both, processes)
         case _:
-            return launch.cases(home)
+            return lambda _: launch.cases(Path(tempfile.mkdtemp(dir=home)))
 
 
 main()

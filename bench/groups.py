@@ -1,6 +1,6 @@
 """Groups: what a client does to one of a hundred thousand, beside the same to one of ten in the same gateway.
 
-Both groups give an activity, so that whoever joins or leaves has it assigned or dropped.
+Both groups give an activity, so that whoever joins or leaves has it assigned or dropped, and a receiver is told.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from typing import Any
 from urllib.parse import quote
 
 from app.deps import Deps
-from app.flows import activities, groups, provision
+from app.flows import activities, event_streams, groups, provision
+from app.flows.event_streams import Wanted
 from app.flows.provision_act import Client as Provider
 from app.kernel.tenant import TenantId
 from app.store import people
+from bench import scim
 from bench.client import Client
 from bench.directory import PATCH_URN
 from bench.gateway import TENANT
 from bench.launch import ACTIVITY
 from bench.rounds import Case, Operation, Subject
-from bench.scim import serve
+from bench.scim import Loaded
+from scim.custom import STANDARD
 from scim.represent import parse_projection
 from scim.schemas import GROUP
 
@@ -97,25 +100,39 @@ class Group:
         return read
 
 
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A gateway with a small and a large group, and those who join and leave."""
+
+    loaded: Loaded
+    groups: Sequence[tuple[str, str]]
+    spare: Sequence[str]
+
+
+def load(home: Path, members: int = MEMBERS) -> Both:
+    """Make it; a receiver of SCIM events is told of each change."""
+    found: list[tuple[str, str]] = []
+    spare: list[str] = []
+
+    def fill(deps: Deps, tenant: TenantId) -> None:
+        event_streams.add(deps, TENANT, Wanted(full=True))
+        with deps.db.read(tenant) as read:
+            ids = [one.id for one in people.listed(read, members + MANY * _SLICES)]
+        spare.extend(ids[members:])
+        found.extend((f"of {size:,}", _made(deps, tenant, ids[:size])) for size in (SMALL, members))
+
+    loaded = scim.load(home, members + MANY * _SLICES, fill, _SETTINGS)
+    return Both(loaded, found, spare)
+
+
 @contextmanager
-def cases(home: Path, members: int = MEMBERS) -> Iterator[list[Case]]:
-    """Start a gateway with a small and a large group; stop it afterwards."""
+def cases(both: Both, processes: int) -> Iterator[list[Case]]:
+    """Serve it; stop it afterwards."""
     with ExitStack() as stack:
-        found: list[tuple[str, str]] = []
-        spare: list[str] = []
-
-        def fill(deps: Deps, tenant: TenantId) -> None:
-            with deps.db.read(tenant) as read:
-                ids = [one.id for one in people.listed(read, members + MANY * _SLICES)]
-            spare.extend(ids[members:])
-            found.extend(
-                (f"of {size:,}", _made(deps, tenant, ids[:size])) for size in (SMALL, members)
-            )
-
-        server, token = serve(home, members + MANY * _SLICES, stack, fill, _SETTINGS)
+        server = both.loaded.serve(stack, processes)
         subjects = [
-            (role, name, Group(token, key, spare))
-            for role, (name, key) in zip(("gateway", "larger"), found, strict=True)
+            (role, name, Group(both.loaded.token, key, both.spare))
+            for role, (name, key) in zip(("gateway", "larger"), both.groups, strict=True)
         ]
         yield [
             Case(name, "pairs" if "join" in name else "requests", tuple(
@@ -128,7 +145,7 @@ def cases(home: Path, members: int = MEMBERS) -> Iterator[list[Case]]:
 def _made(deps: Deps, tenant: TenantId, ids: Sequence[str]) -> str:
     body = {"displayName": f"Of {len(ids)}", "members": [{"value": one} for one in ids]}
     nothing = parse_projection("id", None, GROUP)
-    key = provision.create(deps, Provider(tenant, "default"), GROUP, body, nothing).id
+    key = provision.create(deps, Provider(tenant, "default", types=STANDARD), GROUP, body, nothing).id
     slug = activities.publish(deps, TENANT, ACTIVITY.read_bytes()).slug
     with deps.db.tx(tenant) as tx:
         groups.give(deps, tx, key, groups.activity(tx, slug), "bench")

@@ -165,15 +165,6 @@ def run(conn: Connection, sql: str) -> None:
         raise told(conn, error) from error
 
 
-def commit(conn: Connection) -> None:
-    """End the transaction that a plain text has begun."""
-    driver: Any = conn.connection.driver_connection
-    try:
-        driver.commit()
-    except conn.dialect.loaded_dbapi.Error as error:
-        raise told(conn, error) from error
-
-
 def told(conn: Connection, error: Exception) -> DBAPIError:
     """What SQLAlchemy would make of a driver's error; a connection that is lost goes out of the pool."""
     dialect, pooled = conn.dialect, conn.connection
