@@ -135,8 +135,10 @@ def _events(of: Change, client: str, external: str | None, *, full: bool) -> dic
     if of.verb == "delete":
         return {f"{PREFIX}delete": {}}
     said: dict[str, Any]
-    if full and of.data is not None:
-        how, said = "full", {"data": _as_known(of, client, external)}
+    data = _as_known(of, client, external) if full and of.data is not None else {}
+    # Of what is returned on request alone a PATCH has no operation.
+    if data.get("Operations", data):
+        how, said = "full", {"data": data}
     else:
         named = (of.renamed == client) or (of.verb == "create" and external is not None)
         how, said = "notice", {"attributes": [*of.attributes, *([_EXTERNAL_ID] if named else [])]}

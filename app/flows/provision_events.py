@@ -48,8 +48,7 @@ def created(
     streams = event_streams.every(by.tx)
     for one in made if streams else ():
         whole = _shown(by, of, one)
-        names = ("id", *events.differences({}, whole), *(("members",) if members else ()))
-        names = tuple(dict.fromkeys(names))
+        names = ("id", *events.differences({}, one.body), *(("members",) if members else ()))
         data = _with_members(whole, members) if _wants_data(streams, members) else None
         _tell(by, streams, Change(
             "create", of.endpoint, one.id, attributes=names, data=data and events.fitting(data),
@@ -59,22 +58,27 @@ def created(
 
 def changed(
     by: Doing, of: ResourceType, before: Stored, after: Stored, *, request: str = "PATCH",
-    added: Sequence[str] = (), removed: Sequence[str] = (), turned: str | None = None,
+    members: Sequence[str] = (), added: Sequence[str] = (), removed: Sequence[str] = (),
+    turned: str | None = None,
 ) -> None:  # fmt: skip
-    """Tell of a resource that was changed by a PUT or PATCH, and of the members that came and went."""
+    """Tell of a resource that was changed by a PUT or PATCH, and of the members that came and went.
+
+    `members`: all that a Group has; a PUT of which they are not known is to be told as a PATCH.
+    """
     streams = event_streams.every(by.tx)
     if not streams:
         return
     whole = _shown(by, of, after)
     different = events.differences(_shown(by, of, before), whole)
-    names, data = tuple(different), None
+    # Also what is returned on request alone (RFC 7643 §7) is said to have changed, without its value.
+    names, data = tuple(events.differences(before.body, after.body)), None
     if added or removed:
         names += ("members",)
-    if _wants_data(streams, [*added, *removed]):
-        put = request == "PUT" and not removed
-        data = _with_members(whole, added) if put else events.patch_op(different, added, removed)
-    # A PUT that took members away is told as the PATCH that does: all the members may be very many.
-    verb = "put" if request == "PUT" and not removed else "patch"
+    if request == "PUT" and _wants_data(streams, members):
+        data = _with_members(whole, members)
+    elif request != "PUT" and _wants_data(streams, [*added, *removed]):
+        data = events.patch_op(different, added, removed)
+    verb = "put" if request == "PUT" else "patch"
     _tell(by, streams, Change(
         verb, of.endpoint, after.id, turned, names, data and events.fitting(data), etag(after.version),
         renamed=by.client if before.external_id != after.external_id else None,

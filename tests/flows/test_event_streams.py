@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,12 +15,13 @@ from app.flows import (
     provision_bulk,
     redeliver,
     rings,
+    schemas,
     tenancy,
     upkeep,
 )
 from app.flows.event_streams import Wanted
 from app.kernel.errors import Invalid, NotFound, Refused
-from app.store import outbox
+from app.store import outbox, scim_schemas
 from app.store.dispatch import Sent
 from app.store.tables.outbox import delivery, event
 from scim import bulk, patch
@@ -193,6 +195,37 @@ def test_a_put_of_a_group_is_told_with_its_members(desk, stream, fetch):
     assert verbs([put, less]) == [["put:full"], ["patch:full"]]
     assert payloads([put])[0]["data"]["members"] == refs(one, two)
     assert payloads([less])[0]["data"]["Operations"][0]["path"] == f'members[value eq "{one}"]'
+
+
+def test_a_put_of_a_group_takes_no_members_from_a_copy(desk, stream, fetch):
+    """Members that stay are members that a PUT is told with; where it did not say them it is no PUT."""
+    made = stream(**FULL)
+    one = desk.create(userName="a@x.example")["id"]
+    group = desk.create(GROUP, displayName="G", members=refs(one))["id"]
+    desk.put(group, GROUP, displayName="H", members=refs(one))
+    desk.put(group, GROUP, displayName="I")
+    named, silent = fetch(made)[2:]
+    assert verbs([named, silent]) == [["put:full"], ["patch:full"]]
+    assert payloads([named])[0]["data"]["members"] == refs(one)
+    assert payloads([silent])[0]["data"]["Operations"] == [
+        {"op": "replace", "path": "displayName", "value": "I"}
+    ]
+
+
+def test_what_is_returned_on_request_alone_is_said_to_have_changed(
+    desk, stream, fetch, deps, tenant
+):
+    badge = {"name": "code", "returned": "request"}
+    schemas.add(deps, tenant.id, "User", {"id": "urn:x:badge", "attributes": [badge]}, "operator")
+    with deps.db.read(tenant.id) as read:
+        own = scim_schemas.current(read)
+    desk = Desk(deps, replace(desk.client, types=own))
+    mine, others = stream(**FULL), stream()
+    key = desk.create(own.user, **ADA)["id"]
+    desk.patch(key, {"op": "add", "path": "urn:x:badge:code", "value": "hush"}, of=own.user)
+    told = [fetch(made)[1:] for made in (mine, others)]
+    assert payloads(told[0]) == payloads(told[1])
+    assert payloads(told[0]) == [{"attributes": ["urn:x:badge:code"], "version": 'W/"2"'}]
 
 
 def test_a_bulk_tells_of_each(desk, stream, fetch, deps):
