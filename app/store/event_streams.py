@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE
 from app.store.db import Read, System, Tx
@@ -70,12 +70,22 @@ _FIRST = (
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )
+_older = delivery.alias("older")
+_OVERTAKES = exists().where(
+    _older.c.tenant_id == delivery.c.tenant_id,
+    _older.c.destination == delivery.c.destination,
+    _older.c.ordering_key == delivery.c.ordering_key,
+    _older.c.seq < delivery.c.seq,
+    _older.c.next_at > delivery.c.next_at,
+    _older.c.finished_at.is_(None),
+)
+"""One that is sent again stands behind what has waited longer; the later ones of its resource wait for it."""
 _OFFERED = (
     select(
         delivery.c.id, event.c.id.label("event_id"), event.c.type, event.c.subject, event.c.payload
     )
     .join(event, event.c.id == delivery.c.event_id)
-    .where(_LINE, WAITING)
+    .where(_LINE, WAITING, ~_OVERTAKES)
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from app.flows import (
     deliver,
@@ -29,6 +29,7 @@ from scim.events import PREFIX
 from scim.schemas import GROUP, USER
 from scim.set_delivery import Poll
 from tests.flows.test_guard import bring_back, everyone, holds
+from tests.flows.test_upkeep import counting, explained
 from tests.provisioning import ADA, Desk, off, refs
 from tests.receiver import opened, receiving
 
@@ -303,6 +304,21 @@ def test_what_a_receiver_refuses_is_kept_for_an_administrator(desk, stream, fetc
     assert fetch(made) == [one]
 
 
+def test_what_is_sent_again_is_not_overtaken_by_what_came_after_it(
+    desk, stream, fetch, deps, clock
+):
+    made = stream()
+    key = desk.create(**ADA)["id"]
+    for title in "AB":
+        clock.move(seconds=1)
+        desk.patch(key, {"op": "replace", "path": "title", "value": title})
+    new, older, newer = (one["jti"] for one in fetch(made))
+    fetch(made, ack=[new], refuse={older: "The receiver refuses it."})
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), [older])
+    assert [one["jti"] for one in fetch(made)] == [older]
+    assert [one["jti"] for one in fetch(made, ack=[older])] == [newer]
+
+
 def test_verdicts_count_once_and_for_ones_own_alone(desk, stream, fetch, deps, tenant):
     mine, others = stream(), stream()
     desk.create(**ADA)
@@ -440,6 +456,33 @@ def test_a_push_that_is_under_way_when_it_is_switched_off_is_held(desk, stream, 
     assert isinstance(sent, Sent)
     assert sent.outcome.kind == "held"
     assert receiver.taken == []
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("pushed", [True, False])
+def test_what_waits_is_found_without_what_has_arrived(
+    desk, stream, fetch, deps, tenant, clock, database_environ, counted, pushed
+):
+    """A group that changes often has had many events within the days for which they are kept."""
+    made = stream(url="https://there.example" if pushed else "")
+    key = desk.create(GROUP, displayName="G")["id"]
+    arrived = {
+        "tenant_id": tenant.id, "event_id": "x", "kind": "set", "destination": f"destination:{made.id}",
+        "ordering_key": key, "status": "delivered", "attempts": 1, "next_at": clock(), "created_at": clock(),
+        "finished_at": clock(),
+    }  # fmt: skip
+    with deps.db.tx(tenant.id) as tx:
+        tx.conn.execute(insert(delivery), [
+            arrived | {"id": f"d{number}", "seq": number - 3000} for number in range(3000)
+        ])  # fmt: skip
+    if counted and not deps.db.is_sqlite:
+        counting(database_environ)
+    look = (lambda: deliver.turn(deps, [], 4)) if pushed else (lambda: fetch(made))
+    plans = [plan for what, plan in explained(deps, look, ["delivery"]) if "older" in what]
+    assert plans
+    for plan in plans:
+        assert "ix_delivery_open" in plan, plan
+        assert "ix_delivery_key" not in plan, plan
 
 
 def test_statements_can_not_be_rewound_for_a_receiver_of_events(stream, deps, clock):
