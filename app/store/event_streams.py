@@ -149,10 +149,14 @@ def settle(
         tx.conn.execute(insert(delivery_attempt), tries)
 
 
-def unfetched(system: System) -> list[tuple[str, EventStream]]:
-    """Return the receivers that come for their events, of all tenants: (tenant, receiver)."""
+def untaken(system: System) -> list[tuple[str, EventStream]]:
+    """Return the receivers to whom nothing is sent, of all tenants: (tenant, receiver).
+
+    Those that come for their events, and those that are switched off.
+    """
+    off = (destination.c.kind == PUSHED) & ~destination.c.enabled
     rows = system.conn.execute(
-        select(destination.c.tenant_id, *_COLUMNS).where(destination.c.kind == POLLED)
+        select(destination.c.tenant_id, *_COLUMNS).where(or_(destination.c.kind == POLLED, off))
     )
     return [(row.tenant_id, _stream(row)) for row in rows]
 
@@ -165,7 +169,7 @@ def overdue(read: Read, stream: EventStream, before: datetime) -> bool:
 def give_up(
     tx: Tx, stream: EventStream, before: datetime, why: str, most: int, now: datetime
 ) -> int:
-    """Give up what nobody has come for since before then, the oldest first; returns how many."""
+    """Give up what nobody has taken since before then, the oldest first; returns how many."""
     over = _over(tx, stream, before, most)
     for key in over:
         _end(tx, key, "dead", why, now, tried=False)

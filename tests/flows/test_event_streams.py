@@ -348,7 +348,7 @@ def test_the_worker_leaves_to_the_receiver_what_it_fetches(desk, stream, fetch, 
 def test_what_nobody_comes_for_is_given_up_and_can_be_sent_again(desk, stream, fetch, deps, clock):
     made = stream()
     desk.create(**ADA)
-    clock.move(seconds=(event_streams.UNFETCHED - timedelta(minutes=1)).total_seconds())
+    clock.move(seconds=(event_streams.UNTAKEN - timedelta(minutes=1)).total_seconds())
     desk.create(userName="b@x.example")
     upkeep.forget(deps)
     assert len(fetch(made)) == 2
@@ -358,6 +358,37 @@ def test_what_nobody_comes_for_is_given_up_and_can_be_sent_again(desk, stream, f
     redeliver.replay(deps, redeliver.operator(deps, "acme"), destination=f"destination:{made.id}")
     upkeep.forget(deps)
     assert len(fetch(made)) == 2
+
+
+def test_what_waits_long_for_a_receiver_that_is_switched_off_is_given_up(
+    desk, stream, deps, tenant, clock, receiver
+):
+    """It may be gone for good, and each change of a person would be kept for it."""
+    made, by = stream(url=receiver.url), redeliver.operator(deps, "acme")
+    redeliver.switch(deps, by, made.id, enabled=False)
+    desk.create(**ADA)
+    clock.move(days=event_streams.UNTAKEN.days, seconds=1)
+    desk.create(userName="b@x.example")
+    upkeep.forget(deps)
+    with deps.db.read(tenant.id) as read:
+        rows = outbox.listed(read)
+    assert [row["status"] for row in rows] == ["waiting", "dead"]
+    assert rows[1]["last_error"] == "It waited for 30 days, and the receiver is switched off."
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True)
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), destination=f"destination:{made.id}")
+    work(deps)
+    assert len(receiver.taken) == 2
+
+
+def test_what_waits_for_a_receiver_that_is_switched_on_is_not_given_up_here(
+    desk, stream, deps, tenant, clock
+):
+    stream(url="https://there.example")
+    desk.create(**ADA)
+    clock.move(days=event_streams.UNTAKEN.days, seconds=1)
+    upkeep.forget(deps)
+    with deps.db.read(tenant.id) as read:
+        assert [row["status"] for row in outbox.listed(read)] == ["waiting"]
 
 
 def test_a_receiver_that_is_switched_off_is_told_nothing_and_loses_nothing(
