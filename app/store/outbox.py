@@ -56,8 +56,10 @@ _SUPERSEDE = (
 def take_back(tx: Tx, destination: str) -> None:
     """Let nobody have what waits for a destination: what a sender hears of it now is of the time before."""
     mine = (delivery.c.tenant_id == tx.tenant) & (delivery.c.destination == destination)
-    leased = update(delivery).where(mine, WAITING, delivery.c.lease.is_not(None))
-    tx.conn.execute(leased.values(lease=None, lease_until=None))
+    leased = select(delivery.c.id).where(mine, WAITING, delivery.c.lease.is_not(None))
+    # In the order in which the worker records: neither then waits for the other.
+    held = tx.conn.execute(locked(tx.conn, leased.order_by(delivery.c.seq))).scalars().all()
+    _set(tx, held, {"lease": None, "lease_until": None})
 
 
 def emit(tx: Tx, fact: Fact, now: datetime) -> int:

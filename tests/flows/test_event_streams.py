@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,8 +21,8 @@ from app.flows import (
     upkeep,
 )
 from app.flows.event_streams import Wanted
-from app.kernel.errors import Invalid, NotFound, Refused
-from app.store import outbox, scim_schemas
+from app.kernel.errors import Invalid, NotFound, Refused, Unavailable
+from app.store import dispatch, outbox, scim_schemas
 from app.store.dispatch import Sent
 from app.store.tables.outbox import delivery, event
 from scim import bulk, patch
@@ -487,6 +488,40 @@ def test_a_push_that_is_under_way_when_it_is_switched_off_is_held(desk, stream, 
     assert isinstance(sent, Sent)
     assert sent.outcome.kind == "held"
     assert receiver.taken == []
+
+
+def test_who_records_and_who_switches_on_do_not_wait_for_each_other_in_a_circle(
+    desk, stream, deps, receiver, monkeypatch
+):
+    made, told, on = stream(url=receiver.url), [], threading.Event()
+    for name in "ab":
+        desk.create(userName=f"{name}@x.example")
+    claimed = deliver.turn(deps, [], 8)
+    first, second = sorted(claimed, key=lambda one: one.seq)
+
+    def switch_on():
+        try:
+            redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True)
+        except Unavailable as error:
+            told.append(error.code)
+        on.set()
+
+    switching, record = threading.Thread(target=switch_on), dispatch.record
+
+    def slowly(system, sent, *rest):
+        done = record(system, sent, *rest)
+        if not switching.ident:
+            switching.start()
+            on.wait(1)
+        return done
+
+    monkeypatch.setattr(dispatch, "record", slowly)
+    try:
+        deliver.turn(deps, [deliver.send(deps, one) for one in (second, first)], 0)
+    except Unavailable as error:
+        told.append(error.code)
+    switching.join()
+    assert told == []
 
 
 @pytest.mark.parametrize("counted", [True, False])
