@@ -47,7 +47,8 @@ class Change:
 
     def concerns(self, client: str) -> bool:
         """Whether a receiver that knows resources by this client's externalIds sees a change."""
-        return self.verb != "patch" or bool(self.attributes) or self.renamed == client
+        whole = self.verb in {"create", "delete"}
+        return whole or bool(self.attributes) or self.renamed == client
 
     def written(self) -> dict[str, Any]:
         """As JSON."""
