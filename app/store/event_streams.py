@@ -103,16 +103,21 @@ def get(read: Read, stream_id: str) -> EventStream | None:
     return None if row is None else _stream(row)
 
 
-def external_ids(read: Read, resource_id: str, clients: Collection[str]) -> dict[str, str]:
-    """Return the externalIds by which these clients know a resource."""
+def external_ids(
+    read: Read, resource_ids: Collection[str], clients: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """Return the externalIds by which these clients know resources: by resource, and then by client."""
     rows = read.conn.execute(
-        select(external_id.c.client, external_id.c.external_id).where(
+        select(external_id.c.resource_id, external_id.c.client, external_id.c.external_id).where(
             external_id.c.tenant_id == read.tenant,
-            external_id.c.resource_id == resource_id,
+            among(read.conn, external_id.c.resource_id, resource_ids),
             among(read.conn, external_id.c.client, clients),
         )
     )
-    return {row.client: row.external_id for row in rows}
+    found: dict[str, dict[str, str]] = {key: {} for key in resource_ids}
+    for row in rows:
+        found[row.resource_id][row.client] = row.external_id
+    return found
 
 
 def offered(read: Read, stream: EventStream, most: int) -> list[Offered]:

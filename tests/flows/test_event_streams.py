@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Engine, func, insert, select
+from sqlalchemy.event import listen, remove
 
 from app.flows import (
     deliver,
@@ -242,6 +243,30 @@ def test_a_bulk_tells_of_each(desk, stream, fetch, deps):
     })  # fmt: skip
     provision_bulk.run(deps, desk.client, asked)
     assert verbs(fetch(made)) == [["create:notice"]] * 4
+
+
+def test_many_that_come_together_are_told_of_together(desk, stream, deps, tenant):
+    """So many statements as for a few: others wait at the write gate while a load goes in."""
+    for client in ("default", "hr"):
+        stream(client=client, **FULL)
+
+    def loaded(*names):
+        bodies = [{"userName": f"{name}@x.example", "externalId": name} for name in names]
+        said = []
+
+        def note(_conn, _cursor, statement, *_):
+            said.append(statement)
+
+        listen(Engine, "before_cursor_execute", note)
+        try:
+            provision.create_many(deps, tenant.id, "default", bodies)
+        finally:
+            remove(Engine, "before_cursor_execute", note)
+        return len(said)
+
+    assert loaded("a", "b") == loaded(*(f"c{number}" for number in range(100)))
+    assert kept(deps, event) == 102
+    assert kept(deps, delivery) == 204
 
 
 def test_a_request_that_is_only_tried_is_no_event(desk, stream, fetch, deps, tenant):
