@@ -145,7 +145,9 @@ def cases(both: Both, processes: int) -> Iterator[list[Case]]:
 def _made(deps: Deps, tenant: TenantId, ids: Sequence[str]) -> str:
     body = {"displayName": f"Of {len(ids)}", "members": [{"value": one} for one in ids]}
     nothing = parse_projection("id", None, GROUP)
-    key = provision.create(deps, Provider(tenant, "default", types=STANDARD), GROUP, body, nothing).id
+    key = provision.create(
+        deps, Provider(tenant, "default", types=STANDARD), GROUP, body, nothing
+    ).id
     slug = activities.publish(deps, TENANT, ACTIVITY.read_bytes()).slug
     with deps.db.tx(tenant) as tx:
         groups.give(deps, tx, key, groups.activity(tx, slug), "bench")

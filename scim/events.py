@@ -47,7 +47,8 @@ class Change:
 
     def concerns(self, client: str) -> bool:
         """Whether a receiver that knows resources by this client's externalIds sees a change."""
-        return self.verb != "patch" or bool(self.attributes) or self.renamed == client
+        whole = self.verb in {"create", "delete"}
+        return whole or bool(self.attributes) or self.renamed == client
 
     def written(self) -> dict[str, Any]:
         """As JSON."""
@@ -135,8 +136,10 @@ def _events(of: Change, client: str, external: str | None, *, full: bool) -> dic
     if of.verb == "delete":
         return {f"{PREFIX}delete": {}}
     said: dict[str, Any]
-    if full and of.data is not None:
-        how, said = "full", {"data": _as_known(of, client, external)}
+    data = _as_known(of, client, external) if full and of.data is not None else {}
+    # Of what is returned on request alone a PATCH has no operation.
+    if data.get("Operations", data):
+        how, said = "full", {"data": data}
     else:
         named = (of.renamed == client) or (of.verb == "create" and external is not None)
         how, said = "notice", {"attributes": [*of.attributes, *([_EXTERNAL_ID] if named else [])]}

@@ -42,8 +42,8 @@ def turn(
                 return []
     with deps.db.system(write=True) as system:
         now = deps.clock()
-        # In one order of lanes, so that two workers never wait for each other.
-        for sent in sorted(done, key=lambda one: (one.claimed.tenant, one.claimed.destination)):
+        # In one order, so that neither two workers nor who takes deliveries back wait for each other.
+        for sent in sorted(done, key=lambda one: _place(one.claimed)):
             mine = dispatch.record(system, sent, deps.ids.new(), now, _random())
             if mine and sent.outcome.kind == "gone":
                 store = sent.claimed.destination.removeprefix(RECORD_STORE)
@@ -67,6 +67,10 @@ def send(deps: Deps, claimed: Claimed) -> Sent:
         told = f"A fault of the gateway: {type(error).__name__}: {error}"[:500]
         outcome = Outcome("later", "".join(c if c.isprintable() else "?" for c in told))
     return Sent(claimed, outcome, began, int((time.monotonic() - started) * 1000))
+
+
+def _place(claimed: Claimed) -> tuple[str, str, int]:
+    return claimed.tenant, claimed.destination, claimed.seq
 
 
 def _random() -> float:

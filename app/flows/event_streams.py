@@ -21,8 +21,8 @@ from keys.jwk import SigningKey
 from scim import events, set_delivery
 from scim.set_delivery import Poll
 
-UNFETCHED: Final = timedelta(days=30)
-"""So long an event waits for its receiver to come for it."""
+UNTAKEN: Final = timedelta(days=30)
+"""So long an event waits for its receiver to come for it, or to be switched on again."""
 
 _SECRET: Final = "destination"  # noqa: S105 - the name of a purpose
 _LONGEST = 2000
@@ -135,13 +135,18 @@ def push(deps: Deps, claimed: Claimed) -> Outcome:
 
 
 def give_up(deps: Deps, most: int) -> bool:
-    """Give up what nobody has come for in UNFETCHED, `most` of each receiver; tells whether some may be left."""
+    """Give up what nobody has taken in UNTAKEN, `most` of each receiver; tells whether some may be left.
+
+    People's data does not gather without end for somebody who is gone.
+    """
     now, left = deps.clock(), False
-    why = f"Nobody came for it in {UNFETCHED.days} days."
     with deps.db.system() as system:
-        found = event_streams.unfetched(system)
+        found = event_streams.untaken(system)
     for tenant_id, stream in found:
-        before = now - UNFETCHED
+        before, days = now - UNTAKEN, f"{UNTAKEN.days} days"
+        why = f"Nobody came for it in {days}."
+        if stream.kind == PUSHED:
+            why = f"It waited for {days}, and the receiver is switched off."
         with deps.db.read(TenantId(tenant_id)) as read:  # looking must not take the write lock
             if not event_streams.overdue(read, stream, before):
                 continue

@@ -45,60 +45,75 @@ def created(
     by: Doing, of: ResourceType, made: Sequence[Stored], members: Sequence[str] = ()
 ) -> None:
     """Tell of resources that are new, or are there again."""
-    streams = event_streams.every(by.tx)
+    streams, told = event_streams.every(by.tx), []
     for one in made if streams else ():
         whole = _shown(by, of, one)
-        names = ("id", *events.differences({}, whole), *(("members",) if members else ()))
-        names = tuple(dict.fromkeys(names))
+        names = ("id", *events.differences({}, one.body), *(("members",) if members else ()))
         data = _with_members(whole, members) if _wants_data(streams, members) else None
-        _tell(by, streams, Change(
+        told.append(Change(
             "create", of.endpoint, one.id, attributes=names, data=data and events.fitting(data),
             version=etag(one.version),
-        ), one)  # fmt: skip
+        ))  # fmt: skip
+    _tell(by, streams, told)
 
 
 def changed(
     by: Doing, of: ResourceType, before: Stored, after: Stored, *, request: str = "PATCH",
-    added: Sequence[str] = (), removed: Sequence[str] = (), turned: str | None = None,
+    members: Sequence[str] = (), added: Sequence[str] = (), removed: Sequence[str] = (),
+    turned: str | None = None,
 ) -> None:  # fmt: skip
-    """Tell of a resource that was changed by a PUT or PATCH, and of the members that came and went."""
+    """Tell of a resource that was changed by a PUT or PATCH, and of the members that came and went.
+
+    `members`: all that a Group has; a PUT of which they are not known is to be told as a PATCH.
+    """
     streams = event_streams.every(by.tx)
     if not streams:
         return
     whole = _shown(by, of, after)
     different = events.differences(_shown(by, of, before), whole)
-    names, data = tuple(different), None
+    # Also what is returned on request alone (RFC 7643 §7) is said to have changed, without its value.
+    names, data = tuple(events.differences(before.body, after.body)), None
     if added or removed:
         names += ("members",)
-    if _wants_data(streams, [*added, *removed]):
-        put = request == "PUT" and not removed
-        data = _with_members(whole, added) if put else events.patch_op(different, added, removed)
-    # A PUT that took members away is told as the PATCH that does: all the members may be very many.
-    verb = "put" if request == "PUT" and not removed else "patch"
-    _tell(by, streams, Change(
+    if request == "PUT" and _wants_data(streams, members):
+        data = _with_members(whole, members)
+    elif request != "PUT" and _wants_data(streams, [*added, *removed]):
+        data = events.patch_op(different, added, removed)
+    verb = "put" if request == "PUT" else "patch"
+    _tell(by, streams, [Change(
         verb, of.endpoint, after.id, turned, names, data and events.fitting(data), etag(after.version),
         renamed=by.client if before.external_id != after.external_id else None,
-    ), after)  # fmt: skip
+    )])  # fmt: skip
 
 
 def deleted(by: Doing, of: ResourceType, gone: Stored) -> None:
     """Tell of a resource that was deleted."""
     if streams := event_streams.every(by.tx):
-        _tell(by, streams, Change("delete", of.endpoint, gone.id), gone)
+        _tell(by, streams, [Change("delete", of.endpoint, gone.id)])
 
 
-def _tell(by: Doing, streams: Sequence[EventStream], change: Change, one: Stored) -> None:
-    concerned = [stream for stream in streams if change.concerns(stream.client)]
-    if not concerned:
+def _tell(by: Doing, streams: Sequence[EventStream], told: Sequence[Change]) -> None:
+    """Write down all at once: a load makes some hundreds in one transaction, and others wait meanwhile."""
+    concerned = {
+        change.id: [stream for stream in streams if change.concerns(stream.client)]
+        for change in told
+    }
+    clients = {stream.client for found in concerned.values() for stream in found}
+    if not clients:
         return
-    names = event_streams.external_ids(by.tx, one.id, {stream.client for stream in concerned})
-    fact_id = by.deps.ids.new()
-    payload = change.written() | {"external_ids": names}
-    deliveries = [(one.name, by.deps.ids.new(), one.due(by.now)) for one in concerned]
-    outbox.spread(
-        by.tx, Fact(fact_id, f"scim.{change.verb}", one.id, {"change": payload, "at": iso(by.now)}),
-        by.now, deliveries, kind=KIND, key=one.id,
-    )  # fmt: skip
+    names, facts = event_streams.external_ids(by.tx, list(concerned), clients), []
+    for change in told:
+        if not concerned[change.id]:
+            continue
+        document = {
+            "change": change.written() | {"external_ids": names[change.id]},
+            "at": iso(by.now),
+        }
+        fact = Fact(by.deps.ids.new(), f"scim.{change.verb}", change.id, document)
+        facts.append((
+            fact, [(one.name, by.deps.ids.new(), one.due(by.now)) for one in concerned[change.id]],
+        ))  # fmt: skip
+    outbox.spread(by.tx, facts, by.now, kind=KIND)
 
 
 def _wants_data(streams: Sequence[EventStream], members: Collection[str]) -> bool:

@@ -44,9 +44,12 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
     act.note("group.changed", before.id, added=added, removed=removed)
     guard.note(act, _left(gone))
     stored = scim.save(act.tx, act.client, act.types.group, before, body, act.now)
+    # Only of a PUT that names them all and takes none away all the members are known, and not too many.
+    whole = act.request == "PUT" and members.reset and not gone
     provision_events.changed(
-        act, act.types.group, before, stored, request=act.request,
-        added=members.add if added else (), removed=[one.member_id for one in gone],
+        act, act.types.group, before, stored, request="PUT" if whole else "PATCH",
+        members=members.add if whole else (), added=members.add if added else (),
+        removed=[one.member_id for one in gone],
     )  # fmt: skip
     return stored
 

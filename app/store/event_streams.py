@@ -70,12 +70,30 @@ _FIRST = (
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )
+_older = delivery.alias("older")
+_OVERTAKEN = (
+    select(_older.c.seq)
+    .where(
+        _older.c.tenant_id == delivery.c.tenant_id,
+        _older.c.destination == delivery.c.destination,
+        _older.c.ordering_key == delivery.c.ordering_key,
+        _older.c.seq < delivery.c.seq,
+        _older.c.next_at > delivery.c.next_at,
+        _older.c.finished_at.is_(None),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+"""One that is sent again stands behind what has waited longer; the later ones of its resource wait for it.
+
+Asked row by row, as in `lanes.due_head`.
+"""
 _OFFERED = (
     select(
         delivery.c.id, event.c.id.label("event_id"), event.c.type, event.c.subject, event.c.payload
     )
     .join(event, event.c.id == delivery.c.event_id)
-    .where(_LINE, WAITING)
+    .where(_LINE, WAITING, _OVERTAKEN.is_(None))
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )
@@ -93,16 +111,21 @@ def get(read: Read, stream_id: str) -> EventStream | None:
     return None if row is None else _stream(row)
 
 
-def external_ids(read: Read, resource_id: str, clients: Collection[str]) -> dict[str, str]:
-    """Return the externalIds by which these clients know a resource."""
+def external_ids(
+    read: Read, resource_ids: Collection[str], clients: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """Return the externalIds by which these clients know resources: by resource, and then by client."""
     rows = read.conn.execute(
-        select(external_id.c.client, external_id.c.external_id).where(
+        select(external_id.c.resource_id, external_id.c.client, external_id.c.external_id).where(
             external_id.c.tenant_id == read.tenant,
-            external_id.c.resource_id == resource_id,
+            among(read.conn, external_id.c.resource_id, resource_ids),
             among(read.conn, external_id.c.client, clients),
         )
     )
-    return {row.client: row.external_id for row in rows}
+    found: dict[str, dict[str, str]] = {key: {} for key in resource_ids}
+    for row in rows:
+        found[row.resource_id][row.client] = row.external_id
+    return found
 
 
 def offered(read: Read, stream: EventStream, most: int) -> list[Offered]:
@@ -139,10 +162,14 @@ def settle(
         tx.conn.execute(insert(delivery_attempt), tries)
 
 
-def unfetched(system: System) -> list[tuple[str, EventStream]]:
-    """Return the receivers that come for their events, of all tenants: (tenant, receiver)."""
+def untaken(system: System) -> list[tuple[str, EventStream]]:
+    """Return the receivers to whom nothing is sent, of all tenants: (tenant, receiver).
+
+    Those that come for their events, and those that are switched off.
+    """
+    off = (destination.c.kind == PUSHED) & ~destination.c.enabled
     rows = system.conn.execute(
-        select(destination.c.tenant_id, *_COLUMNS).where(destination.c.kind == POLLED)
+        select(destination.c.tenant_id, *_COLUMNS).where(or_(destination.c.kind == POLLED, off))
     )
     return [(row.tenant_id, _stream(row)) for row in rows]
 
@@ -155,7 +182,7 @@ def overdue(read: Read, stream: EventStream, before: datetime) -> bool:
 def give_up(
     tx: Tx, stream: EventStream, before: datetime, why: str, most: int, now: datetime
 ) -> int:
-    """Give up what nobody has come for since before then, the oldest first; returns how many."""
+    """Give up what nobody has taken since before then, the oldest first; returns how many."""
     over = _over(tx, stream, before, most)
     for key in over:
         _end(tx, key, "dead", why, now, tried=False)

@@ -143,9 +143,22 @@ def _of_ids(read: Read, ids: Collection[str]) -> tuple[ColumnElement[bool], ...]
 
 
 def _delete(tx: Tx, *which: ColumnElement[Any]) -> list[Gone]:
+    if tx.conn.dialect.name != "sqlite":
+        _hold_people(tx, which)
     statement = (
         delete(membership)
         .where(membership.c.tenant_id == tx.tenant, *which)
         .returning(membership.c.group_id, membership.c.person_id, membership.c.kind)
     )
     return [Gone(*row) for row in tx.conn.execute(statement)]
+
+
+def _hold_people(tx: Tx, which: Sequence[ColumnElement[Any]]) -> None:
+    """Let nobody change the people who leave: whoever deletes one holds that person, and then wants these rows."""
+    leaving = select(membership.c.person_id).where(membership.c.tenant_id == tx.tenant, *which)
+    tx.conn.execute(
+        select(person.c.id)
+        .where(person.c.tenant_id == tx.tenant, person.c.id.in_(leaving))
+        .order_by(person.c.id)
+        .with_for_update(read=True, key_share=True)
+    )

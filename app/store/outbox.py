@@ -39,6 +39,7 @@ class Replayed:
 
 
 _EMIT = insert(event)
+_EMIT_ALL = _EMIT.returning(event.c.id, event.c.seq)
 _ENQUEUE = insert(delivery)
 OF_LANE = and_(
     delivery.c.tenant_id == bindparam("of_tenant"),
@@ -56,17 +57,23 @@ _SUPERSEDE = (
 def take_back(tx: Tx, destination: str) -> None:
     """Let nobody have what waits for a destination: what a sender hears of it now is of the time before."""
     mine = (delivery.c.tenant_id == tx.tenant) & (delivery.c.destination == destination)
-    leased = update(delivery).where(mine, WAITING, delivery.c.lease.is_not(None))
-    tx.conn.execute(leased.values(lease=None, lease_until=None))
+    leased = select(delivery.c.id).where(mine, WAITING, delivery.c.lease.is_not(None))
+    # In the order in which the worker records: neither then waits for the other.
+    held = tx.conn.execute(locked(tx.conn, leased.order_by(delivery.c.seq))).scalars().all()
+    _set(tx, held, {"lease": None, "lease_until": None})
 
 
 def emit(tx: Tx, fact: Fact, now: datetime) -> int:
     """Append a fact; returns its place in the order."""
-    added = tx.conn.execute(_EMIT, {
+    added = tx.conn.execute(_EMIT, _row(tx, fact, now))
+    return int((added.inserted_primary_key or (0,))[0])
+
+
+def _row(tx: Tx, fact: Fact, now: datetime) -> dict[str, Any]:
+    return {
         "tenant_id": tx.tenant, "id": fact.id, "type": fact.type, "subject": fact.subject,
         "payload": dict(fact.payload), "at": now,
-    })  # fmt: skip
-    return int((added.inserted_primary_key or (0,))[0])
+    }  # fmt: skip
 
 
 def enqueue(
@@ -90,20 +97,23 @@ def enqueue(
 
 
 def spread(
-    tx: Tx, fact: Fact, now: datetime, deliveries: Sequence[tuple[str, str, datetime]],
-    *, kind: str, key: str,
+    tx: Tx, facts: Sequence[tuple[Fact, Sequence[tuple[str, str, datetime]]]], now: datetime, *, kind: str
 ) -> None:  # fmt: skip
-    """Append a fact and several deliveries of it: where to, its id, and when it may go."""
-    for destination, _, _ in sorted(deliveries):
-        lanes.ensure(tx, destination, now)
-    seq = emit(tx, fact, now)
+    """Append facts, each with its deliveries: where to, the delivery's id, and when it may go.
+
+    The key is the subject; there is one fact of a subject at most.
+    """
+    for name in sorted({name for _, deliveries in facts for name, _, _ in deliveries}):
+        lanes.ensure(tx, name, now)
+    rows = tx.conn.execute(_EMIT_ALL, [_row(tx, fact, now) for fact, _ in facts])
+    places = {row.id: row.seq for row in rows}
     tx.conn.execute(_ENQUEUE, [
         {
-            "tenant_id": tx.tenant, "id": delivery_id, "seq": seq, "event_id": fact.id, "kind": kind,
-            "destination": destination, "ordering_key": key, "status": "waiting", "attempts": 0,
-            "next_at": due, "created_at": now, "newest_only": False,
+            "tenant_id": tx.tenant, "id": delivery_id, "seq": places[fact.id], "event_id": fact.id,
+            "kind": kind, "destination": name, "ordering_key": fact.subject, "status": "waiting",
+            "attempts": 0, "next_at": due, "created_at": now, "newest_only": False,
         }
-        for destination, delivery_id, due in deliveries
+        for fact, deliveries in facts for name, delivery_id, due in deliveries
     ])  # fmt: skip
 
 

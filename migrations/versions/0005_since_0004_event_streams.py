@@ -15,3 +15,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("destination", sa.Column("options", sa.JSON()))
+    op.create_index(
+        "ix_delivery_open",
+        "delivery",
+        ["tenant_id", "destination", "ordering_key", "seq"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, insert, select
+from sqlalchemy.event import listen, remove
 
 from app.flows import (
     deliver,
@@ -15,12 +17,13 @@ from app.flows import (
     provision_bulk,
     redeliver,
     rings,
+    schemas,
     tenancy,
     upkeep,
 )
 from app.flows.event_streams import Wanted
-from app.kernel.errors import Invalid, NotFound, Refused
-from app.store import outbox
+from app.kernel.errors import Invalid, NotFound, Refused, Unavailable
+from app.store import dispatch, outbox, scim_schemas
 from app.store.dispatch import Sent
 from app.store.tables.outbox import delivery, event
 from scim import bulk, patch
@@ -28,6 +31,7 @@ from scim.events import PREFIX
 from scim.schemas import GROUP, USER
 from scim.set_delivery import Poll
 from tests.flows.test_guard import bring_back, everyone, holds
+from tests.flows.test_upkeep import counting, explained
 from tests.provisioning import ADA, Desk, off, refs
 from tests.receiver import opened, receiving
 
@@ -196,6 +200,37 @@ def test_a_put_of_a_group_is_told_with_its_members(desk, stream, fetch):
     assert payloads([less])[0]["data"]["Operations"][0]["path"] == f'members[value eq "{one}"]'
 
 
+def test_a_put_of_a_group_takes_no_members_from_a_copy(desk, stream, fetch):
+    """Members that stay are members that a PUT is told with; where it did not say them it is no PUT."""
+    made = stream(**FULL)
+    one = desk.create(userName="a@x.example")["id"]
+    group = desk.create(GROUP, displayName="G", members=refs(one))["id"]
+    desk.put(group, GROUP, displayName="H", members=refs(one))
+    desk.put(group, GROUP, displayName="I")
+    named, silent = fetch(made)[2:]
+    assert verbs([named, silent]) == [["put:full"], ["patch:full"]]
+    assert payloads([named])[0]["data"]["members"] == refs(one)
+    assert payloads([silent])[0]["data"]["Operations"] == [
+        {"op": "replace", "path": "displayName", "value": "I"}
+    ]
+
+
+def test_what_is_returned_on_request_alone_is_said_to_have_changed(
+    desk, stream, fetch, deps, tenant
+):
+    badge = {"name": "code", "returned": "request"}
+    schemas.add(deps, tenant.id, "User", {"id": "urn:x:badge", "attributes": [badge]}, "operator")
+    with deps.db.read(tenant.id) as read:
+        own = scim_schemas.current(read)
+    desk = Desk(deps, replace(desk.client, types=own))
+    mine, others = stream(**FULL), stream()
+    key = desk.create(own.user, **ADA)["id"]
+    desk.patch(key, {"op": "add", "path": "urn:x:badge:code", "value": "hush"}, of=own.user)
+    told = [fetch(made)[1:] for made in (mine, others)]
+    assert payloads(told[0]) == payloads(told[1])
+    assert payloads(told[0]) == [{"attributes": ["urn:x:badge:code"], "version": 'W/"2"'}]
+
+
 def test_a_bulk_tells_of_each(desk, stream, fetch, deps):
     made = stream()
     asked = bulk.parse({
@@ -208,6 +243,30 @@ def test_a_bulk_tells_of_each(desk, stream, fetch, deps):
     })  # fmt: skip
     provision_bulk.run(deps, desk.client, asked)
     assert verbs(fetch(made)) == [["create:notice"]] * 4
+
+
+def test_many_that_come_together_are_told_of_together(desk, stream, deps, tenant):
+    """So many statements as for a few: others wait at the write gate while a load goes in."""
+    for client in ("default", "hr"):
+        stream(client=client, **FULL)
+
+    def loaded(*names):
+        bodies = [{"userName": f"{name}@x.example", "externalId": name} for name in names]
+        said = []
+
+        def note(_conn, _cursor, statement, *_):
+            said.append(statement)
+
+        listen(Engine, "before_cursor_execute", note)
+        try:
+            provision.create_many(deps, tenant.id, "default", bodies)
+        finally:
+            remove(Engine, "before_cursor_execute", note)
+        return len(said)
+
+    assert loaded("a", "b") == loaded(*(f"c{number}" for number in range(100)))
+    assert kept(deps, event) == 102
+    assert kept(deps, delivery) == 204
 
 
 def test_a_request_that_is_only_tried_is_no_event(desk, stream, fetch, deps, tenant):
@@ -271,6 +330,21 @@ def test_what_a_receiver_refuses_is_kept_for_an_administrator(desk, stream, fetc
     assert fetch(made) == [one]
 
 
+def test_what_is_sent_again_is_not_overtaken_by_what_came_after_it(
+    desk, stream, fetch, deps, clock
+):
+    made = stream()
+    key = desk.create(**ADA)["id"]
+    for title in "AB":
+        clock.move(seconds=1)
+        desk.patch(key, {"op": "replace", "path": "title", "value": title})
+    new, older, newer = (one["jti"] for one in fetch(made))
+    fetch(made, ack=[new], refuse={older: "The receiver refuses it."})
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), [older])
+    assert [one["jti"] for one in fetch(made)] == [older]
+    assert [one["jti"] for one in fetch(made, ack=[older])] == [newer]
+
+
 def test_verdicts_count_once_and_for_ones_own_alone(desk, stream, fetch, deps, tenant):
     mine, others = stream(), stream()
     desk.create(**ADA)
@@ -300,7 +374,7 @@ def test_the_worker_leaves_to_the_receiver_what_it_fetches(desk, stream, fetch, 
 def test_what_nobody_comes_for_is_given_up_and_can_be_sent_again(desk, stream, fetch, deps, clock):
     made = stream()
     desk.create(**ADA)
-    clock.move(seconds=(event_streams.UNFETCHED - timedelta(minutes=1)).total_seconds())
+    clock.move(seconds=(event_streams.UNTAKEN - timedelta(minutes=1)).total_seconds())
     desk.create(userName="b@x.example")
     upkeep.forget(deps)
     assert len(fetch(made)) == 2
@@ -310,6 +384,37 @@ def test_what_nobody_comes_for_is_given_up_and_can_be_sent_again(desk, stream, f
     redeliver.replay(deps, redeliver.operator(deps, "acme"), destination=f"destination:{made.id}")
     upkeep.forget(deps)
     assert len(fetch(made)) == 2
+
+
+def test_what_waits_long_for_a_receiver_that_is_switched_off_is_given_up(
+    desk, stream, deps, tenant, clock, receiver
+):
+    """It may be gone for good, and each change of a person would be kept for it."""
+    made, by = stream(url=receiver.url), redeliver.operator(deps, "acme")
+    redeliver.switch(deps, by, made.id, enabled=False)
+    desk.create(**ADA)
+    clock.move(days=event_streams.UNTAKEN.days, seconds=1)
+    desk.create(userName="b@x.example")
+    upkeep.forget(deps)
+    with deps.db.read(tenant.id) as read:
+        rows = outbox.listed(read)
+    assert [row["status"] for row in rows] == ["waiting", "dead"]
+    assert rows[1]["last_error"] == "It waited for 30 days, and the receiver is switched off."
+    redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True)
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), destination=f"destination:{made.id}")
+    work(deps)
+    assert len(receiver.taken) == 2
+
+
+def test_what_waits_for_a_receiver_that_is_switched_on_is_not_given_up_here(
+    desk, stream, deps, tenant, clock
+):
+    stream(url="https://there.example")
+    desk.create(**ADA)
+    clock.move(days=event_streams.UNTAKEN.days, seconds=1)
+    upkeep.forget(deps)
+    with deps.db.read(tenant.id) as read:
+        assert [row["status"] for row in outbox.listed(read)] == ["waiting"]
 
 
 def test_a_receiver_that_is_switched_off_is_told_nothing_and_loses_nothing(
@@ -408,6 +513,67 @@ def test_a_push_that_is_under_way_when_it_is_switched_off_is_held(desk, stream, 
     assert isinstance(sent, Sent)
     assert sent.outcome.kind == "held"
     assert receiver.taken == []
+
+
+def test_who_records_and_who_switches_on_do_not_wait_for_each_other_in_a_circle(
+    desk, stream, deps, receiver, monkeypatch
+):
+    made, told, on = stream(url=receiver.url), [], threading.Event()
+    for name in "ab":
+        desk.create(userName=f"{name}@x.example")
+    claimed = deliver.turn(deps, [], 8)
+    first, second = sorted(claimed, key=lambda one: one.seq)
+
+    def switch_on():
+        try:
+            redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True)
+        except Unavailable as error:
+            told.append(error.code)
+        on.set()
+
+    switching, record = threading.Thread(target=switch_on), dispatch.record
+
+    def slowly(system, sent, *rest):
+        done = record(system, sent, *rest)
+        if not switching.ident:
+            switching.start()
+            on.wait(1)
+        return done
+
+    monkeypatch.setattr(dispatch, "record", slowly)
+    try:
+        deliver.turn(deps, [deliver.send(deps, one) for one in (second, first)], 0)
+    except Unavailable as error:
+        told.append(error.code)
+    switching.join()
+    assert told == []
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("pushed", [True, False])
+def test_what_waits_is_found_without_what_has_arrived(
+    desk, stream, fetch, deps, tenant, clock, database_environ, counted, pushed
+):
+    """A group that changes often has had many events within the days for which they are kept."""
+    made = stream(url="https://there.example" if pushed else "")
+    key = desk.create(GROUP, displayName="G")["id"]
+    arrived = {
+        "tenant_id": tenant.id, "event_id": "x", "kind": "set", "destination": f"destination:{made.id}",
+        "ordering_key": key, "status": "delivered", "attempts": 1, "next_at": clock(), "created_at": clock(),
+        "finished_at": clock(),
+    }  # fmt: skip
+    with deps.db.tx(tenant.id) as tx:
+        tx.conn.execute(insert(delivery), [
+            arrived | {"id": f"d{number}", "seq": number - 3000} for number in range(3000)
+        ])  # fmt: skip
+    if counted and not deps.db.is_sqlite:
+        counting(database_environ)
+    look = (lambda: deliver.turn(deps, [], 4)) if pushed else (lambda: fetch(made))
+    plans = [plan for what, plan in explained(deps, look, ["delivery"]) if "older" in what]
+    assert plans
+    for plan in plans:
+        assert "ix_delivery_open" in plan, plan
+        assert "ix_delivery_key" not in plan, plan
 
 
 def test_statements_can_not_be_rewound_for_a_receiver_of_events(stream, deps, clock):

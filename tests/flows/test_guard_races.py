@@ -11,13 +11,13 @@ from app.flows import guard
 from app.flows.provision_act import Act, Client
 from app.kernel.errors import Unavailable
 from app.store import guard as kept
-from app.store import people, scim
+from app.store import memberships, people, scim
 from app.store.guard import Departure
 from scim.custom import STANDARD
-from scim.schemas import USER
+from scim.schemas import GROUP, USER
 from tests import learners
 from tests.flows.test_guard import assign, assigned, decide, everyone, holds
-from tests.provisioning import Desk, arrived_by, off
+from tests.provisioning import Desk, arrived_by, off, refs
 
 
 @pytest.fixture
@@ -136,3 +136,40 @@ def test_two_who_leave_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant
         told.append(error.code)
     taking_over.join()
     assert told == []
+
+
+@pytest.mark.parametrize("how", ["remove", "put", "delete"])
+def test_a_group_and_who_leaves_it_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant, how):
+    """Who is deleted leaves the group, while the group lets them go: both want the person and the membership."""
+    keys = everyone(desk, 2)
+    group = desk.create(GROUP, displayName="G", members=refs(*keys))["id"]
+    told, done = list[str](), threading.Event()
+
+    def let_go():
+        try:
+            if how == "remove":
+                desk.patch(
+                    group, {"op": "remove", "path": "members", "value": refs(keys[0])}, of=GROUP
+                )
+            elif how == "put":
+                desk.put(group, GROUP, displayName="G", members=refs(keys[1]))
+            else:
+                desk.delete(group, GROUP)
+        except Unavailable as error:
+            told.append(error.code)
+        done.set()
+
+    letting_go = threading.Thread(target=let_go)
+    try:
+        with deps.db.tx(tenant.id) as tx:
+            people.lock(tx, keys[0])
+            letting_go.start()
+            done.wait(1)
+            memberships.forget(tx, keys[0])
+    except Unavailable as error:
+        told.append(error.code)
+    letting_go.join()
+    assert told == []
+    with deps.db.read(tenant.id) as read:
+        left = memberships.members(read, [group])[group]
+    assert [one.id for one in left] == ([] if how == "delete" else [keys[1]])

@@ -198,11 +198,8 @@ def test_what_is_over_is_found_and_dropped_by_index(deps, tenant, clock, databas
             for n in range(3000)
         ])  # fmt: skip
     if counted and not deps.db.is_sqlite:
-        owner = make_url(database_environ["OSTIARY_DATABASE_OWNER_URL"])
-        url = owner.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute("ANALYZE")
-    plans = explained(deps)
+        counting(database_environ)
+    plans = explained(deps, lambda: upkeep.forget(deps))
     found = [plan for what, plan in plans if what.startswith("SELECT")]
     assert "ix_delivery_finished" in found[0], found[0]
     by_id = "sqlite_autoindex_delivery_1" if deps.db.is_sqlite else "pk_delivery"
@@ -214,17 +211,25 @@ def test_what_is_over_is_found_and_dropped_by_index(deps, tenant, clock, databas
     assert {what.split()[2] for what, _ in plans if what.startswith("DELETE")} == set(TABLES)
 
 
-def explained(deps):
-    """The plan of each statement of a sweep that is about deliveries."""
+def counting(environ):
+    """Let PostgreSQL count its rows."""
+    owner = make_url(environ["OSTIARY_DATABASE_OWNER_URL"])
+    url = owner.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("ANALYZE")
+
+
+def explained(deps, doing, tables=TABLES):
+    """The plan of each statement of what is done that is about deliveries, or these tables."""
     said = []
 
     def note(_conn, _cursor, statement, parameters, _context, _many):
-        if any(word in statement for word in TABLES) and statement.split()[0] in {"SELECT", "DELETE"}:  # fmt: skip
+        if any(word in statement for word in tables) and statement.split()[0] in {"SELECT", "DELETE"}:  # fmt: skip
             said.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        upkeep.forget(deps)
+        doing()
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     verb = "EXPLAIN QUERY PLAN " if deps.db.is_sqlite else "EXPLAIN "

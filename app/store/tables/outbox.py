@@ -85,6 +85,16 @@ Index(
     delivery.c.seq,
 )
 """Of every status: what has come since is looked up also when an old one is to be sent again."""
+Index(
+    "ix_delivery_open",
+    delivery.c.tenant_id,
+    delivery.c.destination,
+    delivery.c.ordering_key,
+    delivery.c.seq,
+    sqlite_where=delivery.c.finished_at.is_(None),
+    postgresql_where=delivery.c.finished_at.is_(None),
+)
+"""By it the older ones of a key are found that wait, however many of it have arrived."""
 Index("ix_delivery_status", delivery.c.tenant_id, delivery.c.status, delivery.c.seq)
 Index(
     "ix_delivery_finished",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,11 +44,12 @@ def test_what_another_client_calls_a_person_is_nobody_elses_business():
     assert claims(change, "hr")["sub_id"] == {"format": "scim", "uri": "/Users/u-1"}
 
 
-def test_a_change_of_externalid_concerns_its_own_client_alone():
-    change = Change("patch", "/Users", "u-1", external_ids={"default": "e-2"}, renamed="default")
+@pytest.mark.parametrize("verb", ["patch", "put"])
+def test_a_change_of_externalid_concerns_its_own_client_alone(verb):
+    change = Change(verb, "/Users", "u-1", external_ids={"default": "e-2"}, renamed="default")
     assert change.concerns("default")
     assert not change.concerns("hr")
-    assert claims(change)["events"] == {f"{PREFIX}patch:notice": {"attributes": ["externalId"]}}
+    assert claims(change)["events"] == {f"{PREFIX}{verb}:notice": {"attributes": ["externalId"]}}
 
 
 def test_full_has_the_data_and_no_names_and_notice_the_other_way_round():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 
+import jwt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,17 @@ def test_events_are_fetched_verified_and_acknowledged(idp, poll, site, stream):
     assert poll({"ack": [jti], "returnImmediately": True}).json == {
         "sets": {}, "moreAvailable": False,
     }  # fmt: skip
+
+
+def test_what_was_done_first_stands_first(idp, poll):
+    """Also of what was done within one moment, where the ids do not tell."""
+    key = idp.user()
+    for number in range(9):
+        idp.patch(key, {"op": "replace", "path": "title", "value": str(number)})
+    given = list(poll().json["sets"].values())
+    bodies = [jwt.decode(one, options={"verify_signature": False})["events"] for one in given]
+    versions = [payload["version"] for one in bodies for payload in one.values()]
+    assert versions == [f'W/"{number}"' for number in range(1, 11)]
 
 
 def test_a_poll_may_only_acknowledge(idp, poll):
