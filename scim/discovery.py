@@ -49,7 +49,6 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
         "sort": {"supported": features.sort},
         "etag": {"supported": features.etag},
         "pagination": _pagination(features),
-        "securityEvents": {"asyncRequest": "none", "eventUris": list(features.event_uris)},
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",
@@ -71,6 +70,9 @@ def service_provider_config(features: Features, base_url: str) -> dict[str, obje
             "location": f"{base_url}/ServiceProviderConfig",
         },
     }
+    if features.event_uris:
+        uris = list(features.event_uris)
+        document["securityEvents"] = {"asyncRequest": "none", "eventUris": uris}
     if features.documentation_uri is not None:
         document["documentationUri"] = features.documentation_uri
     return document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, abort, request
@@ -15,7 +16,7 @@ from app.flows.provision_act import ITSELF, Client
 from app.flows.provision_view import Shown, base_url
 from app.kernel.errors import Refused, Unauthenticated
 from app.kernel.tenant import Tenant, TenantId
-from app.store import scim_schemas
+from app.store import event_streams, scim_schemas
 from app.store.db import Read
 from app.store.tokens import Token
 from app.web import guard, here
@@ -44,7 +45,6 @@ _FEATURES: Final = Features(
     bulk_max_operations=bulk.MAX_OPERATIONS,
     bulk_max_payload=LARGEST_BODY,
     cursor_timeout=int(provision_cursor.LIFE.total_seconds()),
-    event_uris=events.URIS,
 )
 _BULK_PRICE: Final = 20
 """So many operations of a bulk count as one request: not free, and a first load may go at full speed."""
@@ -153,7 +153,11 @@ def change_me() -> Response:
 def service_provider_config() -> Response:
     """Say what this server does (RFC 7643 §5)."""
     _discovering()
-    return _json(discovery.service_provider_config(_FEATURES, _root()))
+    with _reading() as client:
+        # Said only where somebody is told (RFC 9967 §4): some clients refuse whatever they don't know here.
+        told = client.read is not None and bool(event_streams.every(client.read))
+    features = changed(_FEATURES, event_uris=events.URIS) if told else _FEATURES
+    return _json(discovery.service_provider_config(features, _root()))
 
 
 @blueprint.get("/ResourceTypes")

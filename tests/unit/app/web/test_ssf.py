@@ -199,7 +199,9 @@ def test_whatever_is_sent_is_answered(poll, body):
     assert answer.status_code in {200, 400}, answer.text
 
 
-def test_the_gateway_says_which_events_it_tells_of(idp):
+def test_the_gateway_says_which_events_it_tells_of_where_it_tells_anybody(idp, deps, tenant):
+    assert "securityEvents" not in idp.get("/ServiceProviderConfig")
+    event_streams.add(deps, "acme", Wanted())
     said = idp.get("/ServiceProviderConfig")["securityEvents"]
     assert said == {"asyncRequest": "none", "eventUris": list(events.URIS)}
     assert all(one.startswith("urn:ietf:params:scim:event:prov:") for one in said["eventUris"])
