@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE
 from app.store.db import Read, System, Tx
@@ -71,24 +71,35 @@ _FIRST = (
     .limit(bindparam("most"))
 )
 _older = delivery.alias("older")
-_OVERTAKES = exists().where(
-    _older.c.tenant_id == delivery.c.tenant_id,
-    _older.c.destination == delivery.c.destination,
-    _older.c.ordering_key == delivery.c.ordering_key,
-    _older.c.seq < delivery.c.seq,
-    _older.c.next_at > delivery.c.next_at,
-    _older.c.finished_at.is_(None),
+_OVERTAKEN = (
+    select(_older.c.seq)
+    .where(
+        _older.c.tenant_id == delivery.c.tenant_id,
+        _older.c.destination == delivery.c.destination,
+        _older.c.ordering_key == delivery.c.ordering_key,
+        _older.c.seq < delivery.c.seq,
+        _older.c.next_at > delivery.c.next_at,
+        _older.c.finished_at.is_(None),
+    )
+    .limit(1)
+    .scalar_subquery()
 )
-"""One that is sent again stands behind what has waited longer; the later ones of its resource wait for it."""
+"""One that is sent again stands behind what has waited longer; the later ones of its resource wait for it.
+
+Asked row by row, as in `lanes.due_head`.
+"""
 _OFFERED = (
     select(
         delivery.c.id, event.c.id.label("event_id"), event.c.type, event.c.subject, event.c.payload
     )
     .join(event, event.c.id == delivery.c.event_id)
-    .where(_LINE, WAITING, ~_OVERTAKES)
+    .where(_LINE, WAITING)
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )
+_OFFERED_IN_TURN = _OFFERED.where(_OVERTAKEN.is_(None))
+_AGAIN = select(delivery.c.id).where(_LINE, WAITING, delivery.c.next_at > bindparam("due")).limit(1)
+"""Whether any is sent again: mostly none is, and nobody has to be asked for."""
 
 
 def every(read: Read) -> list[EventStream]:
@@ -122,7 +133,9 @@ def external_ids(
 
 def offered(read: Read, stream: EventStream, most: int) -> list[Offered]:
     """Return what waits to be fetched, what has waited longest first."""
-    rows = read.conn.execute(_OFFERED, {"tenant": read.tenant, "line": stream.name, "most": most})
+    line = {"tenant": read.tenant, "line": stream.name}
+    again = read.conn.execute(_AGAIN, line | {"due": stream.created_at}).first() is not None
+    rows = read.conn.execute(_OFFERED_IN_TURN if again else _OFFERED, line | {"most": most})
     return [Offered(row.id, Fact(row.event_id, row.type, row.subject, row.payload)) for row in rows]
 
 
