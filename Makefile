@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install test lint test-interop test-faults bench bench-scim bench-cutoff bench-delivery clean
+.PHONY: run install test lint test-interop test-faults bench bench-scim bench-cutoff bench-delivery bench-load clean
 
 run: install
 	$(BIN)/ostiary demo --dir demo-data --port 8000
@@ -48,13 +48,16 @@ bench: $(VENV)/.installed-interop
 	$(BIN)/python -m bench
 
 bench-scim: $(VENV)/.installed-interop
-	$(BIN)/python -m bench scim --sizes 1000 100000 1000000
+	$(BIN)/python -m bench scim groups --sizes 1000 100000 1000000
 
 bench-cutoff: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.cutoff
 
 bench-delivery: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.delivery
+
+bench-load: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.load --people $(or $(PEOPLE),100000)
 
 clean:
 	rm -rf $(VENV) demo-data .coverage .mypy_cache .ruff_cache .pytest_cache

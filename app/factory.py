@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -31,7 +34,7 @@ def create_app(given: deps.Deps | None = None) -> Flask:
     """Build the application; raises SettingsError or SchemaUnfit rather than start half right."""
     ready = given or deps.assemble(config.load())
     require_current(ready.db)
-    app = Flask("app", static_folder="web/static", template_folder="web/templates")
+    app = _App("app", static_folder="web/static", template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.extensions["ostiary"] = ready
     if ready.settings.trusted_proxies:
@@ -46,3 +49,10 @@ def create_app(given: deps.Deps | None = None) -> Flask:
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     return app
+
+
+class _App(Flask):
+    """Flask with handlers that are plain functions, so that none has to be asked whether it is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func

@@ -1,22 +1,23 @@
-"""`python -m bench [scim] [launch] [gate]`: run the benchmarks and print a table."""
+"""`python -m bench [scim] [groups] [launch] [gate]`: run the benchmarks and print a table."""
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import gate, launch, report, scim
+from bench import gate, groups, launch, report, scim
 from bench.client import Wrong
 from bench.procs import NotRunning
-from bench.rounds import Bounds, measure
+from bench.rounds import Bounds, Case, measure
 
-NAMES = ("scim", "launch", "gate")
+NAMES = ("scim", "groups", "launch", "gate")
 
 
 def main() -> None:
@@ -39,6 +40,10 @@ def main() -> None:
         "--sizes", type=int, nargs="+", default=[scim.USERS],
         help=f"how many people a gateway holds, one gateway for each ({scim.USERS})",
     )  # fmt: skip
+    parser.add_argument(
+        "--members", type=int, default=groups.MEMBERS,
+        help=f"how many the large group has ({groups.MEMBERS:,})",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     given = parser.parse_args()
     unknown = set(given.benches) - set(NAMES)
@@ -46,6 +51,8 @@ def main() -> None:
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     if min(given.seconds, given.count, given.rounds, *given.clients, *given.sizes) <= 0:
         parser.error("numbers must be above zero")
+    if given.members < groups.SMALL:
+        parser.error(f"the large group has {groups.SMALL} members at least")
     # So that the servers are stopped then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
@@ -57,7 +64,7 @@ def main() -> None:
 def run(given: argparse.Namespace) -> None:
     """Run the benches that were asked for, one after the other."""
     bounds = Bounds(given.seconds, given.count, given.rounds)
-    results, gates = [], []
+    results, gates, memory = [], [], {}
     with tempfile.TemporaryDirectory(prefix="ostiary-bench-") as folder:
         machine = report.machine(Path(folder))
         print("{cores} cores, Python {python}, {system}, {filesystem}\n".format(**machine))
@@ -68,14 +75,43 @@ def run(given: argparse.Namespace) -> None:
                 gates.append(gate.run(home, bounds))
                 print(gate.table(gates[-1]), flush=True)
                 continue
-            prepared = scim.cases(home, given.sizes) if name == "scim" else launch.cases(home)
-            with prepared as cases:
-                for case, clients in itertools.product(cases, given.clients):
-                    results.append(report.figures(case, clients, measure(case, clients, bounds)))
-                    print(report.table(results[-1]), flush=True)
+            serve = _loaded(name, home, given)
+            for clients in given.clients:
+                # More clients than one meet two processes: a core each, on the smallest of machines.
+                with serve(min(2, clients)) as cases:
+                    servers = {
+                        one.server.name: one.server for case in cases for one in case.subjects
+                    }
+                    before = {name: server.memory() for name, server in servers.items()}
+                    for case in cases:
+                        results.append(
+                            report.figures(case, clients, measure(case, clients, bounds))
+                        )
+                        print(report.table(results[-1]), flush=True)
+                    after = {name: server.memory() for name, server in servers.items()}
+                    memory[f"{name}, {clients}"] = {"before": before, "after": after}
+                    print(report.memory(before, after), flush=True)
     if given.json:
-        found = {"machine": machine, "bounds": asdict(bounds), "results": results, "gate": gates}
+        found = {
+            "machine": machine, "bounds": asdict(bounds), "results": results, "gate": gates,
+            "memory_mib": memory,
+        }  # fmt: skip
         given.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _loaded(
+    name: str, home: Path, given: argparse.Namespace
+) -> Callable[[int], AbstractContextManager[list[Case]]]:
+    """Load what a bench needs; returns what serves it by so many processes."""
+    match name:
+        case "scim":
+            loaded = [scim.load(home / str(size), size) for size in given.sizes]
+            return lambda processes: scim.cases(home, loaded, processes)
+        case "groups":
+            both = groups.load(home / "groups", given.members)
+            return lambda processes: groups.cases(both, processes)
+        case _:
+            return lambda _: launch.cases(Path(tempfile.mkdtemp(dir=home)))
 
 
 main()

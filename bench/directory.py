@@ -15,6 +15,8 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 PAGE = 100
+_NEW = itertools.count(10_000_000)
+"""Numbers of people whom no server has met yet."""
 
 
 @dataclass
@@ -24,7 +26,6 @@ class Directory:
     endpoint: str
     token: str
     people: list[tuple[int, str]] = field(default_factory=list)
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(10_000_000))
     _turns: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -40,10 +41,6 @@ class Directory:
             "SCIM PATCH active": self.patch,
         }
 
-    def fill(self, client: Client, count: int) -> None:
-        """Create the people who are there for good, one by one."""
-        self.people += [(number, self._made(client, number)) for number in range(count)]
-
     def meet(self, client: Client, numbers: Iterable[int]) -> None:
         """Find people who are there already."""
         for number in numbers:
@@ -52,7 +49,7 @@ class Directory:
 
     def create(self, client: Client) -> None:
         """POST /Users (RFC 7644 §3.3) of somebody new."""
-        self._made(client, next(self._numbers))
+        self._made(client, next(_NEW))
 
     def get(self, client: Client) -> None:
         """GET /Users/{id} (RFC 7644 §3.4.1) of anybody."""

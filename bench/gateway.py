@@ -52,10 +52,11 @@ class Gateway:
             raise NotRunning(f"ostiary {' '.join(arguments)}: {ran.stderr[-2000:]}")
         return json.loads(ran.stdout)
 
-    def serve(self, name: str = "ostiary") -> Server:
-        """Start `ostiary serve`: web process and worker."""
+    def serve(self, name: str = "ostiary", processes: int = 1) -> Server:
+        """Start `ostiary serve`: so many web processes, and the worker."""
         command = [sys.executable, "-m", "app", "serve"]
-        server = Server(name, command, self._env, self._port, self._home / "ostiary.log")
+        env = self._env | {"OSTIARY_WEB_PROCESSES": str(processes)}
+        server = Server(name, command, env, self._port, self._home / "ostiary.log")
         server.wait()
         # Its socket is open before anybody answers; until then this waits in the queue.
         urllib.request.urlopen(f"{self.url}/readyz", timeout=60).close()
@@ -76,12 +77,14 @@ def database(name: str, stack: ExitStack) -> dict[str, str]:
 
 
 def serve_beside(
-    gateway: Gateway, name: str, module: str, home: Path, settings: Mapping[str, str]
-) -> Server:
-    """Serve `module:app` by gunicorn with the very options that the gateway gives it."""
+    gateway: Gateway, name: str, module: str, home: Path, settings: Mapping[str, str], processes: int = 1
+) -> Server:  # fmt: skip
+    """Serve `module:app` by gunicorn with the very options that the gateway gives it, loaded once for all."""
     port = free_port()
     options = home / f"{port}.conf.py"
-    given = gateway.gunicorn_options() | {"bind": f"127.0.0.1:{port}"}
+    given = gateway.gunicorn_options() | {
+        "bind": f"127.0.0.1:{port}", "workers": processes, "preload_app": True,
+    }  # fmt: skip
     options.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()))
     command = [sys.executable, "-m", "gunicorn", "--config", str(options), f"{module}:app"]
     log = home / f"{port}.log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -68,6 +69,11 @@ class Server:
             used["worker" in _command(pid)] += _cpu_ms(pid)
         return Cpu(web=used[False], worker=used[True])
 
+    def memory(self) -> float:
+        """What the largest of its web processes holds at present (resident), in MiB."""
+        web = (pid for pid in _tree(self._process.pid) if "worker" not in _command(pid))
+        return max(map(_resident, web)) / 2**20
+
     def stop(self) -> None:
         """Ask the process to end; what outlives the wait is killed."""
         tree = _tree(self._process.pid)
@@ -79,6 +85,17 @@ class Server:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
+
+    def kill(self) -> None:
+        """End the whole process tree at once by SIGKILL, as a crash would, and wait until it is gone."""
+        tree = _tree(self._process.pid)
+        for pid in tree:  # parents first, so that none starts another
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not all(map(_is_gone, tree)) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _log_end(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
@@ -111,6 +128,14 @@ def _tree(root: int) -> list[int]:
     return found
 
 
+def _is_gone(pid: int) -> bool:
+    """Whether a process has ended and let go of its files and sockets."""
+    try:
+        return (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]) in {"Z", "X"}
+    except OSError:
+        return True
+
+
 def _cpu_ms(pid: int) -> float:
     """CPU time of one process with all its threads: what utime + stime of /proc say, without rounding."""
     # clock_getcpuclockid(3), which Python offers for threads only.
@@ -119,6 +144,14 @@ def _cpu_ms(pid: int) -> float:
         return time.clock_gettime(clock) * 1000
     except OSError:  # it ended while we looked
         return 0.0
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:  # it ended while we looked
+        return 0
 
 
 def _command(pid: int) -> list[str]:

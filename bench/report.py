@@ -75,6 +75,13 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def memory(before: dict[str, float], after: dict[str, float]) -> str:
+    """Return what each server's largest web process held at first and at the end, as lines of text."""
+    rows = [f"{name:<17} {before[name]:>10.1f} {after[name]:>11.1f}" for name in before]
+    title = f"{'':<17} {'at first':>10} {'at the end':>11}"
+    return "\n".join(["memory of a web process, MiB", title, *rows]) + "\n"
+
+
 def _middle(rounds: list[Round], value: Callable[[Round], float]) -> float:
     return median(map(value, rounds))
 

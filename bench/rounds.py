@@ -19,16 +19,20 @@ Operation = Callable[[Client], None]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A server under measurement. `role` is gateway, peer or floor."""
+    """A server under measurement. `role` is gateway, larger, peer or floor.
+
+    `label` is its name where one server is several subjects.
+    """
 
     role: str
     server: Server
     operation: Operation
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """The server's name."""
-        return self.server.name
+        """What it is called in the report."""
+        return self.label or self.server.name
 
 
 @dataclass(frozen=True, slots=True)

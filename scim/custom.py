@@ -96,6 +96,24 @@ def written(schema: Schema) -> dict[str, object]:
     return {name: said[name] for name in ("schemas", "id", "name", "description", "attributes")}
 
 
+def may_be_of(body: Any) -> bool:
+    """Whether a POST, PUT or PATCH says something under a URN that a schema of a tenant's own could have.
+
+    Not where a PATCH names it as its path: there a schema that is not known is refused, never ignored.
+    """
+    if not isinstance(body, dict):
+        return False
+    objects = [body]
+    for name, said in body.items():
+        if isinstance(said, list) and name.lower() == "operations":
+            values = (value for one in said if isinstance(one, dict) for value in one.values())
+            objects += [value for value in values if isinstance(value, dict)]
+    return any(
+        name[:4].lower() == "urn:" and not name.lower().startswith(_OURS)
+        for one in objects for name in one
+    )  # fmt: skip
+
+
 def hindrance(before: Schema, after: Schema) -> str | None:
     """Why values of the one can't be taken for values of the other: a sentence; None where nothing is in the way."""
     if before.id != after.id:

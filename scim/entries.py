@@ -38,10 +38,11 @@ def remove(
     path: PatchPath, attribute: Attribute, value: Any, current: list[Any]
 ) -> list[Any] | None:
     """Removes the selected entries, or their sub-attribute; a `value` names the entries meant
-    (Entra), and an empty one none. What is not there is removed already.
+    (Entra), and an empty one none. What is not there is removed already. Raises InvalidValue.
     """
     selected = set(_selected(path, attribute, current))
     if value is not None:
+        _check_names(attribute, value, path.text)
         meant = [
             {(r.path, r.text) for r in item_rows(attribute, item, "")}
             for item in cast(attribute, value, path.text) or []
@@ -54,6 +55,16 @@ def remove(
         for i, item in enumerate(current)
     ]
     return _settled(items, [], path.text)
+
+
+def _check_names(attribute: Attribute, value: Any, text: str) -> None:
+    """Refuse an entry of which nothing is known: it names none, and the client would take it for removed."""
+    if not attribute.is_complex:
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and item and not any(map(attribute.sub, item)):
+            name = next(iter(item))[:100]
+            raise InvalidValue(f"No entry of {text} has anything called {name!r}.")
 
 
 def with_part(item: dict[str, Any], sub: Attribute, part: Any) -> dict[str, Any]:

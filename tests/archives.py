@@ -21,6 +21,7 @@ from app.kernel.tenant import Tenant
 from app.store import people
 from app.store.tables import guard, learning, metadata, outbox, scim, tenants
 from app.worker import Worker
+from scim.custom import STANDARD
 from scim.schemas import GROUP
 from tests import learners, oauth
 from tests.conftest import new_tenant
@@ -85,7 +86,7 @@ class Organization:
         return self
 
     def provision(self) -> None:
-        desk = Desk(self.deps, Client(self.tenant.id, "default"))
+        desk = Desk(self.deps, Client(self.tenant.id, "default", types=STANDARD))
         self.ada = desk.create(
             userName="ada@acme.example", externalId="e-1", displayName="Ada “Ä” 李", title="x" * 900
         )["id"]

@@ -5,18 +5,18 @@ Errors are `scim.errors`, as the client is to see them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from app.deps import Deps
 from app.flows import provision_groups, provision_people, provision_search
-from app.flows.provision_act import Act, Client, acting
+from app.flows.provision_act import Act, Client, acting, check_known
 from app.flows.provision_trace import watched
 from app.flows.provision_view import Shown, shown
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
-from app.store import people, scim
+from app.store import people, scim, scim_schemas
 from app.store.bounded import TooLong, within
 from app.store.scim import Stored
 from scim import patch as patching
@@ -40,7 +40,7 @@ def create(
     """POST (RFC 7644 §3.3); raises Uniqueness and what `scim.resource.parse` raises."""
     with watched(deps, client, "POST", None, body) as watch:
         said = resource.parse(body, of)
-        with acting(deps, client, "POST") as act:
+        with acting(deps, client, "POST", body) as act:
             if of.name == GROUP.name:
                 stored = provision_groups.arrive(act, said.resource, said.members or ())
             else:
@@ -67,7 +67,7 @@ def replace(
     """PUT (RFC 7644 §3.5.1). A Group's members stay where the body does not speak of them."""
     with (
         watched(deps, client, "PUT", resource_id, body) as watch,
-        acting(deps, client, "PUT") as act,
+        acting(deps, client, "PUT", body) as act,
     ):
         person, before = _locked(act, of, resource_id, if_match)
         said = resource.replace(before.body, body, of)
@@ -84,7 +84,7 @@ def patch(
     """PATCH (RFC 7644 §3.5.2), all of it or nothing."""
     with watched(deps, client, "PATCH", resource_id, body) as watch:
         operations = patching.parse_operations(body, client.idp)
-        with acting(deps, client, "PATCH") as act:
+        with acting(deps, client, "PATCH", body) as act:
             person, before = _locked(act, of, resource_id, if_match)
             result = patching.apply(before.body, operations, of)
             stored = _changed(act, person, before, result.resource, result.members)
@@ -131,17 +131,21 @@ def search(
 def create_many(deps: Deps, tenant: TenantId, client: str, bodies: Iterable[Any]) -> int:
     """Load Users in bulk; returns how many are new. Whose userName is borne already is left out.
 
-    Each few hundred are one transaction, so that a load that broke off can be repeated.
+    Each few hundred are one transaction, so that a load that broke off can be repeated. Raises Unavailable
+    where the tenant's schemas change meanwhile.
     """
+    with deps.db.read(tenant) as read:
+        who = Client(tenant, client, types=scim_schemas.current(read))
     made, rest = 0, iter(bodies)
-    while chunk := [resource.parse(body, USER).resource for body in islice(rest, _CHUNK)]:
-        named = {fold(body["userName"]): body for body in chunk}
-        made += _load(deps, Client(tenant, client), named)
+    while chunk := list(islice(rest, _CHUNK)):
+        made += _load(deps, who, chunk)
     return made
 
 
-def _load(deps: Deps, client: Client, named: Mapping[str, Mapping[str, Any]]) -> int:
-    with acting(deps, client, "load") as act:
+def _load(deps: Deps, client: Client, chunk: Sequence[Any]) -> int:
+    read = (resource.parse(body, client.types.user).resource for body in chunk)
+    named = {fold(body["userName"]): body for body in read}
+    with acting(deps, client, "load", *chunk) as act:
         taken = people.bearing(act.tx, named)
         new = {deps.ids.new(): body for name, body in named.items() if name not in taken}
         if not new:
@@ -165,6 +169,7 @@ def _locked(
     if stored is None:
         raise _not_found(of, resource_id)
     check_if_match(if_match, stored.version)
+    check_known(of, stored)
     return person, stored
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from app.deps import Deps
 from app.flows.cutoff import Trigger
@@ -14,7 +14,9 @@ from app.kernel.errors import Conflict, Unavailable
 from app.kernel.tenant import TenantId
 from app.store import audit, scim_schemas
 from app.store.db import Read, Tx
-from scim.custom import STANDARD, Types
+from app.store.scim import Stored
+from scim.attributes import ResourceType
+from scim.custom import Types, may_be_of
 from scim.errors import Uniqueness
 from scim.quirks import AUTO
 
@@ -34,7 +36,7 @@ class Client:
     name: str
     read: Read | None = None
     dry: bool = False
-    types: Types = STANDARD
+    types: Types = field(kw_only=True)
     idp: str = AUTO
 
     def reading(self, deps: Deps) -> AbstractContextManager[Read]:
@@ -52,7 +54,7 @@ class Act:
     request: str
     received_at: datetime
     now: datetime
-    types: Types = STANDARD
+    types: Types
 
     @property
     def trigger(self) -> Trigger:
@@ -73,14 +75,34 @@ class Act:
 
 
 @contextmanager
-def acting(deps: Deps, client: Client, request: str) -> Iterator[Act]:
-    """The write transaction of one request; raises Uniqueness for a userName that is taken."""
+def acting(deps: Deps, client: Client, request: str, *bodies: Any) -> Iterator[Act]:
+    """The write transaction of one request with such bodies; raises Uniqueness for a userName that is taken.
+
+    The tenant's schemas stay as they are until it ends. Raises Unavailable where they have changed since the client
+    was let in.
+    """
     received = deps.clock()
     try:
         with deps.db.tx(client.tenant) as tx, tx.undone() if client.dry else nullcontext():
-            # Nobody can have sent values of a schema to a tenant that has had none.
-            if client.types.number and not scim_schemas.hold(tx, client.types):
-                raise Unavailable("The schemas have changed at this moment. Send it again.")
+            # A tenant that has had none is not asked, unless a body may speak of a first one (and `check_known`).
+            own = client.types.number or any(map(may_be_of, bodies))
+            if own and not scim_schemas.hold(tx, client.types):
+                raise _changed()
             yield Act(deps, tx, client.name, request, received, deps.clock(), client.types)
     except Conflict as taken:
         raise Uniqueness("Another User bears this userName.") from taken
+
+
+def check_known(of: ResourceType, stored: Stored) -> None:
+    """Hold a request to knowing all schemas that the resource has values of; raises Unavailable.
+
+    The tenant had none when the request was let in, and a first one and its values have come since: it
+    would leave their index rows behind, or take for unsaid what it can't have known.
+    """
+    known = {one.id for one in of.extensions}
+    if any(":" in name and name not in known for name in stored.body):
+        raise _changed()
+
+
+def _changed() -> Unavailable:
+    return Unavailable("The schemas have changed at this moment. Send it again.")

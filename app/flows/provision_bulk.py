@@ -18,6 +18,7 @@ from app.flows.provision_act import Act, Client, acting
 from app.flows.provision_view import base_url
 from app.kernel.errors import OstiaryError
 from app.store import people
+from app.store.db import Read
 from app.store.scim import Stored
 from scim import bulk, bulk_order, resource
 from scim.attributes import ResourceType
@@ -31,6 +32,9 @@ _AT_ONCE: Final = 250
 _STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
 _NOT_TRIED: Final = (
     "Not tried, since one before it could not be done. Nothing was changed; try again."
+)
+_THERE: Final = Uniqueness(
+    "This User is there already, with this userName and externalId. Nothing was changed; its bulkId stands for it."
 )
 
 
@@ -138,6 +142,9 @@ class _Job:
     def _alone(self, number: int, one: Operation) -> None:
         try:
             key, version = _do(self.deps, self.client, one, self.made)
+        except Uniqueness as why:
+            if not self._met([number]):
+                self._refused(number, why)
         except ScimError as why:
             self._refused(number, why)
         except OstiaryError as away:
@@ -149,7 +156,8 @@ class _Job:
         """Make resources that refer to each other: first without what is not there yet, then as meant."""
         ring, made, arrived = numbers[0], dict(self.made), dict[int, Stored]()
         try:
-            with acting(self.deps, self.client, "POST") as act:
+            said = (self.operations[number].data for number in numbers)
+            with acting(self.deps, self.client, "POST", *said) as act:
                 for ring in numbers:
                     arrived[ring] = _arrive(act, self.operations[ring], made)
                     made[self.operations[ring].makes or ""] = arrived[ring].id
@@ -158,9 +166,14 @@ class _Job:
                 asked = (self.operations[number].data_with(made) for number in numbers)
                 provision_trace.made(act, self.client, zip(asked, arrived.values(), strict=True))
         except ScimError as why:
-            rest = _nothing_made(self.operations[ring].makes or "")
-            for number in numbers:
-                self._refused(number, why if number == ring else rest)
+            met = self._met(numbers) if isinstance(why, Uniqueness) else set()
+            rest = [number for number in numbers if number not in met]
+            if met and rest:
+                self._ring(rest)
+            elif not met:
+                led = _nothing_made(self.operations[ring].makes or "")
+                for number in numbers:
+                    self._refused(number, why if number == ring else led)
         except OstiaryError as away:
             self._broke_off(numbers, away)
         else:
@@ -170,13 +183,13 @@ class _Job:
     def _load(self, bodies: Mapping[int, dict[str, Any]]) -> bool:
         """Make Users together; False when somebody else has made one of them since."""
         keys = {number: self.deps.ids.new() for number in bodies}
+        said = [self.operations[number].data for number in bodies]
         try:
-            with acting(self.deps, self.client, "POST") as act:
+            with acting(self.deps, self.client, "POST", *said) as act:
                 made = provision_people.arrive_all(
                     act, {keys[n]: body for n, body in bodies.items()}
                 )
-                asked = (self.operations[number].data for number in bodies)
-                provision_trace.made(act, self.client, zip(asked, made, strict=True))
+                provision_trace.made(act, self.client, zip(said, made, strict=True))
                 for key in keys.values():
                     act.note("person.provisioned", key)
         except Uniqueness:
@@ -187,6 +200,34 @@ class _Job:
             for number, key in keys.items():
                 self._done(number, key, 1)
         return True
+
+    def _met(self, numbers: Sequence[int]) -> set[int]:
+        """Refuse the Users who are there already as the very ones that these POSTs make; returns which.
+
+        So it is when a bulk is sent again whose answer got lost. Their bulkIds stand for them from here
+        on: what refers to them needs no other request to name them by.
+        """
+        try:
+            with self.deps.db.read(self.client.tenant) as read:
+                there = {number: self._sent_before(read, number) for number in numbers}
+        except OstiaryError as away:
+            self._broke_off(numbers, away)
+            return set(numbers)
+        met = {number: key for number, key in there.items() if key is not None}
+        for number, key in met.items():
+            self.made[self.operations[number].makes or ""] = key
+            self._failed(number, _THERE.status, _THERE.message, _THERE.scim_type, key)
+        return set(met)
+
+    def _sent_before(self, read: Read, number: int) -> str | None:
+        one, user = self.operations[number], self.client.types.user
+        if one.makes is None or _type(self.client, one) is not user:
+            return None
+        try:
+            body = resource.parse(one.data_with(self.made), user).resource
+        except ScimError:
+            return None
+        return provision_people.sent_before(read, self.client.name, user, body)
 
     def _done(self, number: int, key: str, version: int | None) -> None:
         one = self.operations[number]
@@ -206,10 +247,13 @@ class _Job:
         for number in numbers:
             self._failed(number, away.status, away.message)
 
-    def _failed(self, number: int, status: int, message: str, scim_type: str | None = None) -> None:
+    def _failed(
+        self, number: int, status: int, message: str, scim_type: str | None = None, key: str | None = None,
+    ) -> None:  # fmt: skip
         one = self.operations[number]
         self.errors += 1
-        key = None if one.target is None else bulk.resolve_id(one.target, self.made)
+        if one.target is not None:
+            key = bulk.resolve_id(one.target, self.made)
         result = self._result(one, key, status)
         self.results[number] = result | {"response": error_document(status, message, scim_type)}
 

@@ -13,6 +13,7 @@ from app.kernel.person import Person, told
 from app.store import groups, memberships, people, scim, scim_gone
 from app.store.db import Read
 from app.store.scim import Stored
+from scim.attributes import ResourceType
 from scim.errors import InvalidValue, Uniqueness
 from scim.schemas import USER
 from scim.text import fold
@@ -62,6 +63,17 @@ def newcomers(read: Read, client: str, bodies: Mapping[int, Mapping[str, Any]]) 
         for name, key in named.items()
         if name not in taken and bodies[key].get("externalId") not in gone
     }
+
+
+def sent_before(read: Read, client: str, of: ResourceType, body: Mapping[str, Any]) -> str | None:
+    """Return the id of the User who is there with the very userName and externalId of a body, or None.
+
+    Without an externalId nobody is known again: userNames are reused.
+    """
+    external = body.get("externalId")
+    bearer = people.by_user_name(read, body["userName"]) if external else None
+    stored = scim.get(read, client, of, bearer.id) if bearer else None
+    return stored.id if stored and stored.external_id == external else None
 
 
 def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> list[Stored]:

@@ -13,7 +13,7 @@ from app.store import scim, scim_list
 from app.store.db import Read
 from app.store.scim import Stored
 from app.store.scim_filter import condition
-from app.store.scim_page import Listing, Start, matching, part
+from app.store.scim_page import Listing, Start, is_walked, matching, part
 from app.store.scim_shape import shape_of
 from scim.attributes import ResourceType
 from scim.errors import InvalidPath
@@ -54,6 +54,9 @@ def _found(read: Read, asked: Listing, offset: int, count: int) -> tuple[list[St
         return found, scim.counted(read, of)
     if node is None:
         return scim_list.page(read, client, of, None, offset, count)
+    if is_walked(asked):
+        walked = part(read, asked, Start(offset=offset), count)
+        return walked.found, walked.total
     shape = None if offset or not count else shape_of(node)
     if shape is None:
         wanted = condition(node, read, of, client, asked.base_url)

@@ -124,13 +124,19 @@ def _hidden(value: Any, depth: int) -> Any:
     if not isinstance(value, dict):
         return value
     path = value.get("path", value.get("Path"))
-    names_it = isinstance(path, str) and path.strip().lower().rpartition(":")[2] == "password"
+    names_it = isinstance(path, str) and _is_password(path.strip())
     return {
         name: _HIDDEN
-        if name.lower().rpartition(":")[2] == "password" or (names_it and name.lower() == "value")
+        if _is_password(name) or (names_it and name.lower() == "value")
         else _hidden(one, depth + 1)
+        if isinstance(one, dict | list)
+        else one
         for name, one in value.items()
     }
+
+
+def _is_password(name: str) -> bool:
+    return name.lower().rpartition(":")[2] == "password"
 
 
 def _text(stored: Stored | None) -> str | None:

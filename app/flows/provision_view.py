@@ -58,7 +58,7 @@ def documents(
     grouped = [one.id for one in found if one.grouped]
     if of.name == USER.name and grouped and projection.wants_named("groups", of):
         groups = memberships.groups(read, grouped)
-    shown = []
+    shown, whole = [], projection == EVERYTHING and of.plain
     for one in found:
         more: dict[str, Any] = {}
         if one.id in members:
@@ -66,7 +66,7 @@ def documents(
         if one.id in groups:
             more["groups"] = [_group(root, link) for link in groups[one.id]]
         meta = Meta(one.id, one.created_at, one.updated_at, one.version, root)
-        if projection == EVERYTHING and of.plain:
+        if whole:
             shown.append(spliced(one.kept, of, meta, more, external_id=one.external_id))
         else:
             shown.append(to_json(represent(one.body | more, of, meta, projection)))

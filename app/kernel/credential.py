@@ -70,7 +70,13 @@ def unscoped(text: str) -> tuple[TenantId, str] | None:
 
 
 def _uuids(raw: bytes) -> tuple[TenantId, str]:
-    return TenantId(str(uuid.UUID(bytes=raw[:16]))), str(uuid.UUID(bytes=raw[16:32]))
+    return TenantId(_uuid(raw[:16])), _uuid(raw[16:32])
+
+
+def _uuid(raw: bytes) -> str:
+    # As `uuid.UUID` writes it, in a third of the time: every request brings two.
+    digits = raw.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _b64(raw: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 from datetime import datetime
 
 from app.kernel.clock import Clock
@@ -17,7 +16,8 @@ def uuid7(now: datetime, random: int) -> str:
     value |= ((random >> 62) & 0xFFF) << 64
     value |= 0b10 << 62
     value |= random & (2**62 - 1)
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class Ids:

@@ -65,6 +65,7 @@ def told(person: Person, said: dict[str, Any], source: str, now: datetime) -> Pe
     """
     sources = dict(person.sources or {})
     changed: dict[str, Any] = {}
+    at = iso(now)
     for name in SAID:
         if name not in said or (said[name] is None and not source.startswith("scim")):
             continue
@@ -74,7 +75,7 @@ def told(person: Person, said: dict[str, Any], source: str, now: datetime) -> Pe
         if said[name] is None and before is None:
             continue
         if getattr(person, name) != said[name] or before is None or before["source"] != source:
-            sources[name] = {"source": source, "at": iso(now)}
+            sources[name] = {"source": source, "at": at}
             changed[name] = said[name]
     return replace(person, sources=sources, **changed) if changed else person
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from app.kernel import transaction
 from app.kernel.tenant import TenantId
@@ -99,12 +101,13 @@ class Database:
     ) -> None:
         self.url = parse_url(url)
         self._seal = seal
+        self._kept: dict[Engine, deque[Connection]] = defaultdict(deque)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             path = os.path.abspath(self.url.database or "ostiary.db")  # noqa: PTH100
             self._gate: WriterGate | None = WriterGate(path)
-            self._reader = _sqlite(self.url, "BEGIN", pool_size)
-            self._writer = self._system = _sqlite(self.url, "BEGIN IMMEDIATE", pool_size)
+            self._reader = _sqlite(self.url, "BEGIN")
+            self._writer = self._system = _sqlite(self.url, "BEGIN IMMEDIATE")
             self._system_reader = self._snapshots = self._reader
         else:
             self._gate = None
@@ -151,7 +154,10 @@ class Database:
             yield System(conn)
 
     def close(self) -> None:
-        """Return every pooled connection."""
+        """Return every connection."""
+        for kept in self._kept.values():
+            while kept:
+                kept.pop().close()
         for engine in (self._reader, self._writer, self._system):
             engine.dispose()
 
@@ -170,13 +176,24 @@ class Database:
     ) -> Iterator[Connection]:
         moment = Moment.BEGIN
         try:
-            with writing or nullcontext(), self._opened(engine, tenant) as conn:
-                moment = Moment.INSIDE
-                with transaction.entered():
-                    yield conn
-                if writing:  # who has only read has changed nothing, whatever becomes of the end
-                    moment = Moment.COMMIT
-                conn.commit()
+            with writing or nullcontext():
+                conn = self._opened(engine, tenant)
+                try:
+                    moment = Moment.INSIDE
+                    with transaction.entered():
+                        yield conn
+                    if (
+                        writing
+                    ):  # who has only read has changed nothing, whatever becomes of the end
+                        moment = Moment.COMMIT
+                    self._end(conn, "COMMIT")
+                except DBAPIError:
+                    conn.close()
+                    raise
+                except BaseException:
+                    self._undo(engine, conn)
+                    raise
+                self._give_back(engine, conn)
         except (DBAPIError, exc.TimeoutError) as error:
             told = faults.unavailable(error, moment)
             if told is None:
@@ -192,11 +209,38 @@ class Database:
                 raise
         return self._begin(engine, tenant)
 
-    def _begin(self, engine: Engine, tenant: str) -> Connection:
-        conn = engine.connect()
+    def _undo(self, engine: Engine, conn: Connection) -> None:
         try:
-            conn.begin()
-            if not self.is_sqlite:
+            self._end(conn, "ROLLBACK")
+        except DBAPIError:
+            conn.close()
+        else:
+            self._give_back(engine, conn)
+
+    def _end(self, conn: Connection, how: str) -> None:
+        if conn.in_transaction():
+            (conn.commit if how == "COMMIT" else conn.rollback)()
+        else:  # no statement was SQLAlchemy's own
+            run(conn, how)
+
+    def _give_back(self, engine: Engine, conn: Connection) -> None:
+        """Keep SQLite's open, for the next: the pool's ways cost more than a look at a row."""
+        if self.is_sqlite:
+            self._kept[engine].append(conn)
+        else:
+            conn.close()
+
+    def _begin(self, engine: Engine, tenant: str) -> Connection:
+        kept = self._kept[engine]
+        try:
+            conn = kept.pop()
+        except IndexError:
+            conn = engine.connect()
+        try:
+            if self.is_sqlite:
+                run(conn, conn.info["begin"])
+            else:
+                conn.begin()
                 # Row-level security reads this setting; without it no row is visible. Said first in every
                 # transaction, it also finds out whether the connection still lives.
                 conn.execute(_NAME_TENANT, {"tenant": tenant})
@@ -216,14 +260,14 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
-    engine = create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=15, hide_parameters=True
-    )
+def _sqlite(url: URL, begin: str) -> Engine:
+    # Without a pool: as many are open as threads have been in here at once.
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
-    def connect(dbapi: Any, _record: Any) -> None:
+    def connect(dbapi: Any, record: Any) -> None:
         dbapi.isolation_level = None
+        record.info["begin"] = begin
         for pragma in (
             f"busy_timeout = {_BUSY_MS}",
             "journal_mode = WAL",
@@ -236,7 +280,8 @@ def _sqlite(url: URL, begin: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(conn: Connection) -> None:
-        run(conn, begin)
+        if not conn.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+            run(conn, begin)
 
     return engine
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Table, delete, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.db import Read, Tx
-from app.store.sql import among, outside
+from app.store.prepared import Prepared
+from app.store.sql import among, any_of, as_array, outside
 from app.store.tables.people import membership, person
 from app.store.tables.scim import resource
 
@@ -35,11 +36,30 @@ class Gone:
     kind: str
 
 
+def _linking(side: Column[str]) -> Prepared:
+    return Prepared(lambda dialect: (
+        select(membership.c.group_id, membership.c.person_id, membership.c.kind)
+        .where(membership.c.tenant_id == bindparam("tenant"), any_of(dialect, side, "ids"))
+        .order_by(membership.c.group_id, membership.c.person_id)
+    ))  # fmt: skip
+
+
+def _naming(table: Table, name: Column[Any]) -> Prepared:
+    return Prepared(lambda dialect: select(table.c.id, name).where(
+        table.c.tenant_id == bindparam("tenant"), table.c.deleted_at.is_(None),
+        any_of(dialect, table.c.id, "ids"),
+    ))  # fmt: skip
+
+
+_OF_GROUPS, _OF_MEMBERS = _linking(membership.c.group_id), _linking(membership.c.person_id)
+_PEOPLE, _GROUPS = _naming(person, person.c.display_name), _naming(resource, resource.c.body)
+
+
 def members(read: Read, group_ids: Collection[str]) -> dict[str, list[Link]]:
     """Return each group's members by id, without those that are deleted."""
-    rows = _rows(read, membership.c.group_id, group_ids)
-    users = _names(read, person, person.c.display_name, _others(rows, "User"))
-    groups = _names(read, resource, resource.c.body, _others(rows, "Group"))
+    rows = _OF_GROUPS.all(read.conn, _these(read, group_ids))
+    users = _names(read, _PEOPLE, (row.person_id for row in rows if row.kind == "User"))
+    groups = _names(read, _GROUPS, (row.person_id for row in rows if row.kind == "Group"))
     found: dict[str, list[Link]] = defaultdict(list)
     for row in rows:
         if row.person_id in users:
@@ -52,8 +72,8 @@ def members(read: Read, group_ids: Collection[str]) -> dict[str, list[Link]]:
 
 def groups(read: Read, member_ids: Collection[str]) -> dict[str, list[Link]]:
     """Return the groups that each of these belongs to directly, by id."""
-    rows = _rows(read, membership.c.person_id, member_ids)
-    named = _names(read, resource, resource.c.body, {row.group_id for row in rows})
+    rows = _OF_MEMBERS.all(read.conn, _these(read, member_ids))
+    named = _names(read, _GROUPS, (row.group_id for row in rows))
     found: dict[str, list[Link]] = defaultdict(list)
     for row in rows:
         if row.group_id in named:
@@ -97,30 +117,21 @@ def keep(tx: Tx, group_id: str, ids: Collection[str]) -> list[Gone]:
 
 def forget(tx: Tx, resource_id: str) -> list[Gone]:
     """Remove a User or Group from all groups, and a Group's own members; returns both."""
-    sides = or_(membership.c.group_id == resource_id, membership.c.person_id == resource_id)
-    return _delete(tx, sides)
+    # One after the other: asked of both at once, SQLite walks all of the tenant's rows.
+    sides = membership.c.group_id, membership.c.person_id
+    return [gone for side in sides for gone in _delete(tx, side == resource_id)]
 
 
-def _rows(read: Read, side: Column[str], ids: Collection[str]) -> Sequence[Row[Any, Any, Any]]:
-    return read.conn.execute(
-        select(membership.c.group_id, membership.c.person_id, membership.c.kind)
-        .where(membership.c.tenant_id == read.tenant, among(read.conn, side, ids))
-        .order_by(membership.c.group_id, membership.c.person_id)
-    ).all()
+def _these(read: Read, ids: Iterable[str]) -> dict[str, Any]:
+    return {"tenant": read.tenant, "ids": as_array(read.conn, ids)}
 
 
-def _others(rows: Sequence[Row[Any, Any, Any]], kind: str) -> set[str]:
-    return {row.person_id for row in rows if row.kind == kind}
-
-
-def _names(read: Read, table: Table, name: Column[Any], ids: Collection[str]) -> dict[str, Any]:
+def _names(read: Read, statement: Prepared, ids: Iterable[str]) -> dict[str, Any]:
     """The names, or what holds them, of the live ones among these."""
-    if not ids:
+    wanted = set(ids)
+    if not wanted:
         return {}
-    live = select(table.c.id, name).where(
-        table.c.tenant_id == read.tenant, table.c.deleted_at.is_(None), among(read.conn, table.c.id, ids)
-    )  # fmt: skip
-    return {row[0]: row[1] for row in read.conn.execute(live)}
+    return {row[0]: row[1] for row in statement.all(read.conn, _these(read, wanted))}
 
 
 def _of_ids(read: Read, ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:

@@ -8,8 +8,9 @@ types; only the way to the driver is shorter.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -82,14 +83,17 @@ class Prepared:
         }
         # What the statement itself says: `status = 'waiting'`.
         fixed = {name: bind.effective_value for name, bind in binds.items() if not bind.required}
-        names = compiled.positiontup if compiled.positional else tuple(converts)
+        names = tuple(compiled.positiontup or ()) if compiled.positional else tuple(converts)
         columns = getattr(statement, "selected_columns", {})
         results = [one.type.dialect_impl(dialect) for one in columns]
         return _Made(
             str(compiled),
-            tuple(names),
-            compiled.positional,
-            {name: convert for name, convert in converts.items() if convert},
+            _picking(names) if compiled.positional else None,
+            tuple(
+                (at if compiled.positional else name, convert)
+                for at, name in enumerate(names)
+                if (convert := converts[name])
+            ),
             fixed,
             namedtuple("Row", columns.keys(), rename=True),  # noqa: PYI024 - its names are data
             tuple(
@@ -102,12 +106,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A statement for one database: `names` of its parameters in order, what converts them, and the rows."""
+    """A statement for one database, and what makes its parameters and its rows.
+
+    `pick` puts parameters in order, None where they go by name · `converts` say where one is converted
+    """
 
     sql: str
-    names: tuple[str, ...]
-    positional: bool
-    converts: Mapping[str, Convert]
+    pick: Callable[[Values], Iterable[Any]] | None
+    converts: tuple[tuple[Any, Convert], ...]
     fixed: Values
     kind: Any
     results: tuple[tuple[int, Convert], ...]
@@ -137,14 +143,17 @@ class _Made:
         return self.kind._make(values)
 
     def _bound(self, given: Values) -> Any:
-        bound = {**self.fixed, **given} if self.fixed else given
-        if self.positional:
-            converts = self.converts
-            return [
-                converts[name](bound[name]) if name in converts else bound[name]
-                for name in self.names
-            ]
-        return {**bound, **{name: convert(bound[name]) for name, convert in self.converts.items()}}
+        named = {**self.fixed, **given} if self.fixed else given
+        bound: Any = dict(named) if self.pick is None else list(self.pick(named))
+        for at, convert in self.converts:
+            bound[at] = convert(bound[at])
+        return bound
+
+
+def _picking(names: Sequence[str]) -> Callable[[Values], Iterable[Any]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: [given[name] for name in names]
 
 
 def run(conn: Connection, sql: str) -> None:

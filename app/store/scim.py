@@ -146,6 +146,13 @@ _ACTIVE = Prepared(
 )
 
 
+_LIVE = Prepared(
+    select(func.sum(tally.c.live)).where(
+        tally.c.tenant_id == bindparam("tenant"), tally.c.type == bindparam("type")
+    )
+)
+
+
 def get(read: Read, client: str, of: ResourceType, resource_id: str) -> Stored | None:
     """Find a live resource."""
     return _one(read, _ONE, client, of, resource_id)
@@ -180,8 +187,7 @@ def deleted_bearing(read: Read, client: str, of: ResourceType, external: str) ->
 
 def counted(read: Read, of: ResourceType) -> int:
     """Return how many live resources there are, as their writers have counted them."""
-    mine = (tally.c.tenant_id == read.tenant) & (tally.c.type == of.name)
-    return read.conn.execute(select(func.sum(tally.c.live)).where(mine)).scalar() or 0
+    return _LIVE.scalar(read.conn, {"tenant": read.tenant, "type": of.name}) or 0
 
 
 def active_people(read: Read, client: str) -> int:

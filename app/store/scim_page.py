@@ -12,7 +12,7 @@ may not have counted the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, null, select, tuple_
@@ -22,6 +22,7 @@ from app.store.db import Read
 from app.store.scim import Stored
 from app.store.scim_compare import Condition
 from app.store.scim_filter import condition, owners
+from app.store.scim_members import Crowd, crowd_of, members
 from app.store.scim_order import Source, Value, live, source
 from app.store.sql import among
 from app.store.tables.scim import resource
@@ -83,6 +84,10 @@ def part(read: Read, asked: Listing, start: Start, count: int) -> Part:
     if not count:
         return Part([], total, None)
     if few is None:
+        crowd = _crowd(asked)
+        if crowd is not None and asked.sort is None:
+            rows = members(read, crowd.group_id)
+            asked = replace(asked, filter=crowd.rest)
         places = _Walk(read, asked, rows).places(start, count + 1)
     else:
         places = _in_order(read, asked, rows, few, start)[: count + 1]
@@ -97,9 +102,23 @@ def _matching(read: Read, asked: Listing, known: int | None) -> tuple[list[str] 
         return None, scim.counted(read, asked.of)
     if known is not None and known > FEW:
         return None, known
+    if is_walked(asked):
+        return None, matching(read, asked) if known is None else known
     ids = _ids(read, asked)
     few = [row[0] for row in read.conn.execute(ids.limit(FEW + 1))]
     return (few, len(few)) if len(few) <= FEW else (None, _counted(read, ids))
+
+
+def is_walked(asked: Listing) -> bool:
+    """Whether the filter itself names an index to walk, that of one group's members."""
+    crowd = _crowd(asked)
+    return crowd is not None and crowd.rest is None and asked.sort is None
+
+
+def _crowd(asked: Listing) -> Crowd | None:
+    if asked.filter is None or asked.of.root("groups") is None:
+        return None
+    return crowd_of(asked.filter)
 
 
 def matching(read: Read, asked: Listing) -> int:
@@ -110,6 +129,10 @@ def matching(read: Read, asked: Listing) -> int:
 def _ids(read: Read, asked: Listing) -> Select[str]:
     """The ids of what matches, each once; from the index of values alone, where it tells them."""
     assert asked.filter is not None  # noqa: S101 - who asks has looked
+    crowd = _crowd(asked)
+    if crowd is not None and crowd.rest is None:
+        rows = members(read, crowd.group_id)
+        return select(rows.id).where(*rows.rows)
     found = owners(asked.filter, read, asked.of)
     if found is None:
         matches = condition(asked.filter, read, asked.of, asked.client, asked.base_url)

@@ -75,7 +75,7 @@ _ADD = insert(token)
 _DROP = delete(token).where(token.c.tenant_id == bindparam("of"), token.c.id == bindparam("which"))
 _STANDING = Prepared(
     select(
-        token,
+        *token.c["id", "kind", "client", "scope", "person_id", "digest", "last_used_at"],
         tenant.c.slug,
         tenant.c.name,
         tenant.c.enabled,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, g
+from flask import Flask, request
 
 from lti.urls import parse_http_url
 
@@ -25,8 +25,12 @@ def _policy(forms: str, framers: str) -> str:
     return _POLICY.format(forms=forms, framers=framers)
 
 
+_POLICY_HEADER = "Content-Security-Policy"
+_FRAMERS, _FORMS = "ostiary.framers", "ostiary.forms"
+"""Under these names a request's environment holds what its handler has let others do."""
+
 _FIXED = {
-    "Content-Security-Policy": _policy("'self'", "'none'"),
+    _POLICY_HEADER: _policy("'self'", "'none'"),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
@@ -36,7 +40,7 @@ _FIXED = {
 
 def framed_by(origins: Iterable[str]) -> None:
     """Let these origins frame the page that this request answers with."""
-    g.framers = " ".join(sorted(origins)) or "'none'"
+    _let(_FRAMERS, " ".join(sorted(origins)) or "'none'")
 
 
 def framed_by_platform(*urls: str | None) -> None:
@@ -54,7 +58,11 @@ def _origin(url: str | None) -> str | None:
 
 def forms_go_to(*origins: str) -> None:
     """Let forms of this page end at other origins too (Chromium judges redirects as well)."""
-    g.form_targets = " ".join(("'self'", *origins))
+    _let(_FORMS, " ".join(("'self'", *origins)))
+
+
+def _let(what: str, origins: str) -> None:
+    request.environ[what] = origins
 
 
 def install(app: Flask) -> None:
@@ -62,13 +70,6 @@ def install(app: Flask) -> None:
     fixed = dict(_FIXED)
     if app.extensions["ostiary"].settings.secure:
         fixed["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-
-    @app.after_request
-    def framed(response: Response) -> Response:
-        if "framers" in g or "form_targets" in g:
-            policy = _policy(g.get("form_targets", "'self'"), g.get("framers", "'none'"))
-            response.headers.setdefault("Content-Security-Policy", policy)
-        return response
 
     app.wsgi_app = _Protected(app.wsgi_app, fixed)  # type: ignore[method-assign]
 
@@ -82,7 +83,11 @@ class _Protected:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, said: list[tuple[str, str]], *error: Any) -> Any:
             there = {name for name, _ in said}
-            more = [pair for pair in self._fixed.items() if pair[0] not in there]
+            fixed = self._fixed
+            if _FRAMERS in environ or _FORMS in environ:
+                policy = _policy(environ.get(_FORMS, "'self'"), environ.get(_FRAMERS, "'none'"))
+                fixed = {**fixed, _POLICY_HEADER: policy}
+            more = [pair for pair in fixed.items() if pair[0] not in there]
             return start_response(status, said + more, *error)
 
         return self._app(environ, start)

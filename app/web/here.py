@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
-from flask import current_app, g
+from flask import current_app, request
 
 from app.deps import Deps
+
+LINE: Final = "ostiary.line"
+"""Under this name a request's environment holds the fields of its log line."""
 
 
 def deps() -> Deps:
@@ -16,9 +19,9 @@ def deps() -> Deps:
 
 def request_id() -> str:
     """Return the id under which this request is logged; pages show it beside an error."""
-    return cast(str, g.request_id)
+    return cast(str, request.environ[LINE]["request_id"])
 
 
 def note(**fields: str | int | None) -> None:
     """Add fields to this request's log line: ids and codes, never secrets."""
-    g.setdefault("log_fields", {}).update(fields)
+    request.environ[LINE].update(fields)

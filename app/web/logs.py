@@ -8,16 +8,21 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
-from typing import TextIO
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, request
 
-from app.web import metrics
+from app.web import here, metrics
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_TO_JSON = json.JSONEncoder(check_circular=False).encode
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # By default a traceback lists each frame's local variables: passwords, tokens, keys.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -39,7 +44,10 @@ class _Lines(structlog.WriteLogger):
 
 
 def _lines(stream: TextIO, *_: object) -> _Lines:
-    return _Lines(stream)
+    return _writer(stream)
+
+
+_writer = cache(_Lines)
 
 
 def configure(level: str) -> None:
@@ -76,31 +84,38 @@ def install(app: Flask) -> None:
     configure(app.extensions["ostiary"].settings.log_level)
     level = app.extensions["ostiary"].settings.log_level.upper()
     told = logging.getLevelNamesMapping()[level] <= logging.INFO
+    app.wsgi_app = _Logged(app.wsgi_app, told=told)  # type: ignore[method-assign]
 
-    @app.before_request
-    def begin() -> None:
-        g.started = time.monotonic()
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
-    @app.after_request
-    def end(response: Response) -> Response:
-        took = time.monotonic() - g.started
-        response.headers["X-Request-Id"] = g.request_id
-        route = request.url_rule.rule if request.url_rule else "unmatched"
-        with suppress(OSError):  # its files may lie on a full disk
-            metrics.observe(request.method, route, response.status_code, took)
-        if told:
-            _tell({
-                "request_id": g.request_id, "method": request.method, "route": route,
-                "status": response.status_code, "ms": round(took * 1000, 1), "client": request.remote_addr,
-                **g.get("log_fields", {}),
-                "event": "request", "level": "info",
-            })  # fmt: skip
-        return response
+class _Logged:
+    """Gives each request its id, and counts and tells what became of it: below Flask, whose hooks cost more."""
+
+    def __init__(self, app: WSGIApplication, *, told: bool) -> None:
+        self._app, self._told = app, told
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        started = time.monotonic()
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        fields = environ[here.LINE] = {"request_id": request_id}
+
+        def start(status: str, said: list[tuple[str, str]], *error: Any) -> Any:
+            took, method = time.monotonic() - started, environ["REQUEST_METHOD"]
+            rule, code = request.url_rule, int(status[:3])
+            route = rule.rule if rule else "unmatched"
+            with suppress(OSError):  # its files may lie on a full disk
+                metrics.observe(method, route, code, took)
+            if self._told:
+                _tell({
+                    "method": method, "route": route, "status": code, "ms": round(took * 1000, 1),
+                    "client": environ.get("REMOTE_ADDR"), **fields, "event": "request", "level": "info",
+                })  # fmt: skip
+            return start_response(status, [*said, ("X-Request-Id", request_id)], *error)
+
+        return self._app(environ, start)
 
 
 def _tell(line: dict[str, object]) -> None:
     """Write a request's line where structlog writes: its own way to the same text takes three times as long."""
     lines = structlog.get_config()["logger_factory"]()
-    lines.msg(json.dumps(_STAMP(None, "info", line)))
+    lines.msg(_TO_JSON(_STAMP(None, "info", line)))

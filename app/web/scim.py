@@ -263,7 +263,7 @@ def _asked_for() -> bool:
 
 
 def _projection(of: ResourceType) -> Projection:
-    if not request.args:
+    if not request.query_string:
         return EVERYTHING
     return parse_projection(
         request.args.get("attributes"), request.args.get("excludedAttributes"), of

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from functools import cached_property
 
 
 class Durable:
     """One connection (WAL, synchronous=FULL), one writer at a time."""
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect(
-            os.environ["BENCH_DATABASE"], isolation_level=None, check_same_thread=False
-        )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT)")
         self._turn = threading.Lock()
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        # Opened at the first write: a connection must not go through a fork.
+        db = sqlite3.connect(
+            os.environ["BENCH_DATABASE"], isolation_level=None, check_same_thread=False, timeout=30
+        )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT)")
+        return db
 
     def keep(self, key: str, value: str) -> None:
         """Insert one row and commit."""

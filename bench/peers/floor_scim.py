@@ -1,15 +1,21 @@
-"""The floor of SCIM: bare Flask, the same JSON, one durable transaction for a create; no checks at all."""
+"""The floor of SCIM: bare Flask, the same JSON, one durable transaction for a create; no checks at all.
+
+The users who are there for good are made before gunicorn forks, so that each process knows them.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import secrets
 from functools import cache
+from typing import Any
 
 from flask import Flask, Response, request
 
+from bench.directory import entra_user
 from bench.peers.durable import Durable
 
 app = Flask(__name__)
@@ -22,21 +28,29 @@ _QUOTED = re.compile('"([^"]*)"')
 @app.post("/scim/v2/Users")
 def create() -> Response:
     """Keep what came under a new id."""
-    user = json.loads(request.data)
+    key, text = _kept(json.loads(request.data), request.base_url)
+    _durable.keep(key, text)
+    return Response(text, 201, mimetype="application/scim+json")
+
+
+def _kept(user: dict[str, Any], base: str) -> tuple[str, str]:
     user["id"] = secrets.token_hex(16)
     user["meta"] = {
         "resourceType": "User",
         "created": "2026-01-01T00:00:00Z",
         "lastModified": "2026-01-01T00:00:00Z",
-        "location": f"{request.base_url}/{user['id']}",
+        "location": f"{base}/{user['id']}",
         "version": 'W/"1"',
     }
     text = json.dumps(user)
-    _durable.keep(user["id"], text)
     _users[user["id"]] = text
     found = f'{{"totalResults":1,"Resources":[{text}]}}'
     _named[user["userName"]] = _named[user["externalId"]] = found
-    return Response(text, 201, mimetype="application/scim+json")
+    return user["id"], text
+
+
+for _number in range(int(os.environ["BENCH_USERS"])):
+    _kept(entra_user(_number), "http://127.0.0.1/scim/v2/Users")
 
 
 @app.get("/scim/v2/Users")

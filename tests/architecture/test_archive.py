@@ -7,8 +7,8 @@ from app.store.tables import metadata
 
 CARRIED = {
     "activity", "activity_version", "answer", "assignment", "attempt", "audit", "audit_head", "connection",
-    "context", "decision", "delivery", "delivery_attempt", "departure", "deployment", "destination",
-    "domain", "event", "group_grant", "hold", "identity", "lane", "launch", "learner_state", "line_item",
+    "context", "decision", "delivery", "delivery_attempt", "departure", "departure_tally", "deployment",
+    "destination", "domain", "event", "group_grant", "hold", "identity", "lane", "launch", "learner_state", "line_item",
     "line_item_score", "local_password", "membership", "oauth_client", "once", "parameters", "person",
     "registration", "resource_link", "role_grant", "scim_external_id", "scim_resource", "scim_schema",
     "scim_tally", "scim_trace", "scim_value",

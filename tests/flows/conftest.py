@@ -25,6 +25,7 @@ from app.kernel.person import Person
 from app.kernel.tenant import Tenant
 from sandbox.campus import Campus as Rooms
 from sandbox.factory import create_app as create_campus
+from scim.custom import STANDARD
 from tests import access
 from tests.conftest import TestClock
 from tests.provisioning import ADA, Desk
@@ -144,7 +145,7 @@ def gateway(deps: Deps) -> Callable[[], Browser]:
 @pytest.fixture
 def desk(deps: Deps, tenant: Tenant) -> Desk:
     """The tenant's provisioning client."""
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 @pytest.fixture

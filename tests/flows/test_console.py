@@ -18,6 +18,7 @@ from app.store import platforms as stored_platforms
 from app.store.dispatch import Sent
 from app.store.outbox import Fact
 from lti.registration import Registration
+from scim.custom import STANDARD
 from tests.flows.test_local import EMAIL, PASSWORD, sign_in
 from tests.flows.test_signin import provisioned, who
 from tests.provisioning import Desk, off
@@ -146,7 +147,7 @@ def forms(deps, tenant, platform, dead, administrator):
 
 def held(deps, tenant, client="default"):
     """A hold over eight people whom a client made leave."""
-    desk = Desk(deps, Client(tenant.id, client))
+    desk = Desk(deps, Client(tenant.id, client, types=STANDARD))
     for number in range(8):
         desk.patch(desk.create(userName=f"{client}{number}")["id"], off())
     with deps.db.read(tenant.id) as read:
@@ -415,7 +416,7 @@ def test_departures_are_let_happen_for_the_next_hour_too(console, deps, tenant):
     hold = held(deps, tenant)
     assert post(console, f"/departures/{hold}/approve", and_next_hour="1").status_code == 303
     assert "Approved" in console.get(f"/admin/departures/{hold}").text
-    desk = Desk(deps, Client(tenant.id, "default"))
+    desk = Desk(deps, Client(tenant.id, "default", types=STANDARD))
     for number in range(8):
         desk.patch(desk.create(userName=f"more{number}")["id"], off())
     with deps.db.read(tenant.id) as read:

@@ -6,6 +6,7 @@ import pytest
 
 from app.flows.provision_act import Client
 from app.store import launches
+from scim.custom import STANDARD
 from scim.errors import NotFound, PreconditionFailed, ScimError
 from scim.schemas import GROUP, USER
 from tests import learners
@@ -14,7 +15,7 @@ from tests.provisioning import ADA, Desk, off, standing
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 @pytest.fixture

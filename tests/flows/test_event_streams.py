@@ -271,7 +271,7 @@ def test_many_that_come_together_are_told_of_together(desk, stream, deps, tenant
 
 def test_a_request_that_is_only_tried_is_no_event(desk, stream, fetch, deps, tenant):
     made = stream()
-    Desk(deps, type(desk.client)(tenant.id, "default", dry=True)).create(**ADA)
+    Desk(deps, replace(desk.client, dry=True)).create(**ADA)
     assert fetch(made) == []
 
 
@@ -434,7 +434,7 @@ def test_events_are_their_tenants_alone(desk, stream, deps, other_tenant):
     desk.create(**ADA)
     with pytest.raises(NotFound):
         event_streams.poll(deps, other_tenant, made.id, Poll(9, True, (), {}))
-    Desk(deps, type(desk.client)(other_tenant.id, "default")).create(**ADA)
+    Desk(deps, replace(desk.client, tenant=other_tenant.id)).create(**ADA)
     with deps.db.read(other_tenant.id) as read:
         assert outbox.listed(read) == []
 

@@ -16,6 +16,7 @@ from app.kernel.errors import Conflict, NotFound
 from app.store import audit, memberships, people
 from app.store import guard as kept
 from app.store.tables.learning import assignment
+from scim.custom import STANDARD
 from scim.schemas import GROUP
 from tests import learners
 from tests.demo import eventually
@@ -24,7 +25,7 @@ from tests.provisioning import Desk, ids, off, refs, standing
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 def everyone(desk, count, prefix="p"):
@@ -159,7 +160,7 @@ def test_cleaning_up_who_was_inactive_already_is_no_catastrophe(desk, deps, tena
 
 def test_each_client_and_each_tenant_is_counted_by_itself(desk, deps, tenant, other_tenant):
     mine, theirs = everyone(desk, 12), everyone(desk.as_client("other"), 12, "q")
-    elsewhere = Desk(deps, Client(other_tenant.id, "default"))
+    elsewhere = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     far = everyone(elsewhere, 12)
     for key in mine[:4]:
         desk.patch(key, off())
@@ -318,11 +319,13 @@ def test_a_hold_is_only_its_own_tenants(desk, deps, tenant, other_tenant):
 
 
 def test_it_can_be_switched_off_and_set(deps, tenant):
-    relaxed = Desk(set_to(deps, guard_percent=0), Client(tenant.id, "default"))
+    relaxed = Desk(set_to(deps, guard_percent=0), Client(tenant.id, "default", types=STANDARD))
     for key in everyone(relaxed, 12):
         relaxed.patch(key, off())
     assert holds(deps, tenant) == []
-    strict = Desk(set_to(deps, guard_percent=50, guard_minimum=2), Client(tenant.id, "strict"))
+    strict = Desk(
+        set_to(deps, guard_percent=50, guard_minimum=2), Client(tenant.id, "strict", types=STANDARD)
+    )
     keys = everyone(strict, 10, "s")
     for key in keys[:5]:
         strict.patch(key, off())
@@ -361,6 +364,26 @@ def test_departures_of_long_ago_are_forgotten_but_not_those_of_a_hold(desk, deps
     hold = holds(deps, tenant)[0]
     with deps.db.read(tenant.id) as read:
         assert kept.progress(read, hold.id)["people"] == 7
+
+
+def test_departures_are_counted_by_the_minute(desk, deps, tenant, clock):
+    def more_than(number, **since):
+        with deps.db.read(tenant.id) as read:
+            return kept.more_noted(read, "default", clock() - timedelta(**since), number)
+
+    keys = everyone(desk, 30)
+    group = desk.create(GROUP, displayName="G", members=refs(*keys[:2]))["id"]
+    desk.patch(group, {"op": "remove", "path": "members", "value": refs(*keys[:2])}, of=GROUP)
+    clock.move(minutes=40)
+    desk.patch(keys[2], off())
+    desk.delete(keys[2])  # who was inactive does not count again
+    assert more_than(2, hours=1)
+    assert not more_than(3, hours=1)
+    assert more_than(0, minutes=30)
+    assert not more_than(1, minutes=30)
+    with deps.db.system(write=True) as system:
+        kept.forget(system, clock())
+    assert not more_than(1, hours=1)
 
 
 def test_the_worker_brings_back_whom_an_administrator_wants_back(desk, deps, tenant):

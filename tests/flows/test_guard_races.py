@@ -13,6 +13,7 @@ from app.kernel.errors import Unavailable
 from app.store import guard as kept
 from app.store import memberships, people, scim
 from app.store.guard import Departure
+from scim.custom import STANDARD
 from scim.schemas import GROUP, USER
 from tests import learners
 from tests.flows.test_guard import assign, assigned, decide, everyone, holds
@@ -21,7 +22,7 @@ from tests.provisioning import Desk, arrived_by, off, refs
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 def on():
@@ -64,7 +65,7 @@ def test_a_decision_waits_for_a_departure_that_is_just_being_noted(desk, deps, t
         target=decide, args=(deps, tenant, getattr(guard, decision), hold.id)
     )
     with deps.db.tx(tenant.id) as tx:
-        act = Act(deps, tx, "default", "PATCH", deps.clock(), deps.clock())
+        act = Act(deps, tx, "default", "PATCH", deps.clock(), deps.clock(), STANDARD)
         person = people.lock(tx, keys[8])
         people.save(tx, replace(person, active=False), deps.clock())
         guard.note(act, [guard.Left(keys[8], "deactivated")])
@@ -125,7 +126,7 @@ def test_two_who_leave_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant
     taking_over = threading.Thread(target=take_over)
     try:
         with deps.db.tx(tenant.id) as tx:
-            act = Act(deps, tx, "default", "PATCH", deps.clock(), deps.clock())
+            act = Act(deps, tx, "default", "PATCH", deps.clock(), deps.clock(), STANDARD)
             before = scim.get(tx, "default", USER, keys[0])
             scim.save(tx, "default", USER, before, {**before.body, "active": False}, deps.clock())
             taking_over.start()

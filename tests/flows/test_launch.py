@@ -203,6 +203,7 @@ class statements:  # noqa: N801 - reads as a block
     """The SQL of a block, without the transactions' own."""
 
     def __init__(self, deps):
+        deps.db.close()  # one that is open already would not listen
         self.engines = {deps.db._reader, deps.db._writer, deps.db._system}
         self.seen = []
         self.run = prepared._Made.run

@@ -7,6 +7,7 @@ import pytest
 from app.flows.provision_act import Client
 from app.kernel.person import Person, told
 from app.store import people
+from scim.custom import STANDARD
 from scim.errors import InvalidValue, NotFound, Uniqueness
 from scim.schemas import GROUP
 from tests import learners
@@ -15,7 +16,7 @@ from tests.provisioning import ADA, Desk, arrived_by, standing
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 def test_a_user_is_a_person_with_the_same_id_and_the_provider_s_word(desk, deps):

@@ -12,6 +12,7 @@ from app.flows.provision_act import Client
 from app.kernel.errors import Unavailable
 from app.store import audit, guard, memberships
 from scim import bulk
+from scim.custom import STANDARD
 from scim.errors import NotFound
 from scim.schemas import ENTERPRISE_URN, GROUP
 from tests import learners
@@ -353,6 +354,51 @@ def test_a_load_can_be_repeated(desk):
     assert desk.person(one["id"]).user_name == "u599"
 
 
+def test_a_repeat_goes_on_with_whom_it_finds(desk):
+    """The answer got lost before the groups came."""
+    load = [user("a", externalId="x-a"), user("b", externalId="x-b"), user("c", externalId="x-c")]
+    keys = made(send(desk, *load[:2]))
+    results = send(
+        desk, *load, group("g", "bulkId:a", "bulkId:b", "bulkId:c"),
+        patch("/Users/bulkId:b", {"op": "add", "path": "title", "value": "T"}),
+        managed("d", "a", externalId="x-d"),
+    )  # fmt: skip
+    assert statuses(results) == ["409", "409", "201", "201", "200", "201"]
+    for one, name in zip(results, "ab", strict=False):
+        assert why(one)[1] == "uniqueness"
+        assert one["location"].endswith(f"/Users/{keys[name]}")
+    assert ids(desk.get(made(results)["g"], GROUP)) == {*keys.values(), made(results)["c"]}
+    assert desk.get(keys["b"])["title"] == "T"
+    assert managers(desk) == {"d": keys["a"]}
+    assert desk.total() == 4
+
+
+@pytest.mark.parametrize("there", [{}, {"externalId": "x-other"}, {"externalId": "X-A"}])
+def test_a_name_alone_is_nobody_known(desk, there):
+    desk.create(userName="a", **there)
+    results = send(desk, user("a", externalId="x-a"), group("g", "bulkId:a"))
+    assert statuses(results) == ["409", "400"]
+    assert "location" not in results[0]
+    mine = desk.as_client("hris")
+    assert statuses(send(mine, user("a", **there), group("g", "bulkId:a"))) == ["409", "400"]
+
+
+def test_a_repeated_ring_goes_on_with_whom_it_finds(desk):
+    ring = [
+        managed("a", "b", externalId="x-a"), managed("b", "c", externalId="x-b"),
+        managed("c", "a", externalId="x-c"), group("g", "bulkId:a", "bulkId:c"),
+    ]  # fmt: skip
+    keys = made(send(desk, *ring))
+    again = send(desk, *ring)
+    assert statuses(again) == ["409", "409", "409", "201"]
+    assert ids(desk.get(made(again)["g"], GROUP)) == {keys["a"], keys["c"]}
+    desk.delete(keys["b"])
+    back = send(desk, *ring[:3])
+    assert statuses(back) == ["409", "201", "409"]
+    assert made(back)["b"] == keys["b"]
+    assert managers(desk) == {"a": keys["b"], "b": keys["c"], "c": keys["a"]}
+
+
 def test_who_came_while_the_others_were_looked_up_is_refused_alone(desk, monkeypatch):
     looked_up = provision_bulk.provision_people.newcomers
 
@@ -429,7 +475,7 @@ def test_the_chain_of_the_audit_log_holds(desk, deps, tenant):
 
 
 def test_two_tenants_never_meet(desk, deps, other_tenant, ada):
-    theirs = Desk(deps, Client(other_tenant.id, "default"))
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     results = send(
         theirs,
         user("ada", **ADA),

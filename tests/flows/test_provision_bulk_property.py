@@ -11,6 +11,7 @@ from app.flows import provision_bulk
 from app.flows.provision_act import Client
 from app.kernel.errors import OstiaryError
 from scim import bulk, bulk_order
+from scim.custom import STANDARD
 from scim.errors import ScimError
 from scim.schemas import ENTERPRISE_URN, GROUP, USER
 from tests.conftest import new_tenant
@@ -88,7 +89,7 @@ class World:
     """A tenant with Ada, Ben and a group of both; requests name them so, and not by their ids."""
 
     def __init__(self, deps, slug):
-        self.desk = Desk(deps, Client(new_tenant(deps, slug).id, "default"))
+        self.desk = Desk(deps, Client(new_tenant(deps, slug).id, "default", types=STANDARD))
         ada = self.desk.create(userName="ada")["id"]
         ben = self.desk.create(userName="ben", externalId="x-ben")["id"]
         old = self.desk.create(GROUP, displayName="old", members=refs(ada, ben))["id"]

@@ -13,6 +13,7 @@ from app.flows import provision_cursor
 from app.flows.provision_act import Client
 from app.store import scim_page
 from keys.seal import Seal
+from scim.custom import STANDARD
 from scim.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue
 from scim.schemas import GROUP, USER
 from tests.provisioning import Desk, refs
@@ -29,7 +30,7 @@ QUERIES = [
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_a_cursor_is_good_for_its_own_query_only(desk, cursor, other):
 
 def test_another_s_cursor_is_refused(desk, deps, other_tenant, cursor):
     query = {"filter": 'active eq "true"', "sortBy": "userName", "cursor": cursor, "count": 4}
-    stranger = Desk(deps, Client(other_tenant.id, "default"))
+    stranger = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     for other in (stranger, desk.as_client("other")):
         with pytest.raises(InvalidCursor):
             other.found(**query)
@@ -219,3 +220,28 @@ def test_the_size_of_pages_stays_the_same(desk, cursor):
 def test_a_page_begins_at_one_place(desk):
     with pytest.raises(InvalidValue):
         desk.found(cursor="", startIndex=1)
+
+
+@pytest.mark.usefixtures("manner")
+def test_a_groups_members_in_pages(desk, crowd):
+    inner = desk.create(GROUP, displayName="Inner")["id"]
+    key = desk.create(GROUP, displayName="G", members=refs(inner, *crowd[:25]))["id"]
+    other = desk.create(GROUP, displayName="H", members=refs(*crowd[20:]))["id"]
+    mine, members = f'groups.value eq "{key}"', sorted(crowd[:25])
+    assert users(desk, filter=mine) == (members, [25] * 7)
+    assert walk(desk, filter=mine)[0] == members, "also at the root"
+    for start in (1, 4, 25, 26):
+        page = desk.found(mine, startIndex=start, count=3)
+        assert [one["id"] for one in page["Resources"]] == members[start - 1 : start + 2]
+        assert page["totalResults"] == 25
+    assert users(desk, filter=f"{mine} and title pr") == (
+        [one for one in members if "title" in desk.get(one)],
+        [16] * 4,
+    )
+    assert users(desk, filter=f'{mine} and groups.value eq "{other}"')[0] == sorted(crowd[20:25])
+    by_name = [one["id"] for one in desk.found(mine, sortBy="userName")["Resources"]]
+    assert users(desk, filter=mine, sortBy="userName")[0] == by_name != members
+    desk.delete(crowd[0])
+    assert users(desk, filter=mine)[0] == sorted(crowd[1:25])
+    desk.delete(key, GROUP)
+    assert users(desk, filter=mine) == ([], [0])

@@ -17,6 +17,7 @@ from app.flows.provision_view import base_url
 from app.store import scim_list
 from app.store.scim_filter import condition
 from app.store.scim_shape import shape_of
+from scim.custom import STANDARD
 from scim.errors import InvalidFilter
 from scim.evaluate import matches
 from scim.filters import parse_filter
@@ -60,7 +61,7 @@ def someone(draw: random.Random, number: int):
 def client(deps, tenant, other_tenant, clock):
     """Two dozen drawn people and four groups, and the same again in another tenant."""
     for each in (other_tenant, tenant):
-        draw, made = random.Random(7), Client(each.id, "default")
+        draw, made = random.Random(7), Client(each.id, "default", types=STANDARD)
         keys = []
         for number in range(24):
             clock.move(seconds=draw.choice([0, 0, 1]))
@@ -207,7 +208,7 @@ def test_an_instant_is_no_text(deps, client, text):
 @pytest.fixture
 def crowd(deps, tenant, database_environ):
     """A thousand and a half, and PostgreSQL has counted them."""
-    made = Client(tenant.id, "default")
+    made = Client(tenant.id, "default", types=STANDARD)
     bodies = (
         {"userName": f"u{n}", "displayName": f"U {n}", "externalId": f"x{n}",
          "emails": [{"type": "work", "value": f"u{n}@x.example"}]}

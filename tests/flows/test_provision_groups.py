@@ -6,6 +6,7 @@ import pytest
 
 from app.flows import provision
 from app.flows.provision_act import Client
+from scim.custom import STANDARD
 from scim.errors import InvalidValue
 from scim.schemas import GROUP
 from tests.provisioning import Desk, ids, refs
@@ -13,7 +14,7 @@ from tests.provisioning import Desk, ids, refs
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 @pytest.fixture
@@ -80,7 +81,9 @@ def test_a_membership_that_stays_keeps_its_beginning_and_its_version(desk, deps,
 
 
 def test_a_member_whom_nobody_knows_is_refused_and_nothing_stays(desk, deps, other_tenant, crowd):
-    foreign = Desk(deps, Client(other_tenant.id, "default")).create(userName="u0")["id"]
+    foreign = Desk(deps, Client(other_tenant.id, "default", types=STANDARD)).create(userName="u0")[
+        "id"
+    ]
     for stranger in (foreign, "nobody", "x" * 255):
         with pytest.raises(InvalidValue):
             desk.create(GROUP, displayName="G", members=refs(crowd[0], stranger))

@@ -9,6 +9,7 @@ import pytest
 from app.flows import provision
 from app.flows.provision_act import Client
 from app.store import scim
+from scim.custom import STANDARD
 from scim.errors import NotFound, Uniqueness
 from scim.schemas import GROUP, USER
 from tests import learners
@@ -17,7 +18,7 @@ from tests.provisioning import ADA, Desk, arrived_by, ids, off, refs, standing
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_only_changed_values_are_written(desk, deps, ada, monkeypatch):
 
 
 def test_two_tenants_with_the_same_names_never_meet(desk, deps, other_tenant, ada):
-    theirs = Desk(deps, Client(other_tenant.id, "default"))
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     foreign = theirs.create(**ADA)["id"]
     group = theirs.create(GROUP, displayName="G", members=refs(foreign))["id"]
     assert foreign != ada
@@ -195,7 +196,7 @@ def test_two_tenants_with_the_same_names_never_meet(desk, deps, other_tenant, ad
 
 
 def test_sessions_outlive_what_happens_in_another_tenant(desk, deps, other_tenant, ada):
-    theirs = Desk(deps, Client(other_tenant.id, "default"))
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     foreign = theirs.person(theirs.create(**ADA)["id"])
     session = learners.signed_in(deps, other_tenant, foreign)
     desk.delete(ada)

@@ -13,6 +13,7 @@ from app.store import scim_retention
 from app.store.tables.guard import hold
 from app.store.tables.learning import attempt
 from app.store.tables.scim import external_id, resource
+from scim.custom import STANDARD
 from scim.schemas import GROUP
 from tests import learners
 from tests.provisioning import ADA, Desk, arrived_by, ids, refs
@@ -100,7 +101,7 @@ def test_who_is_restored_at_the_last_moment_is_not_dropped(desk, deps, tenant, c
 def test_many_go_in_bounded_steps_of_every_tenant(desk, deps, other_tenant, clock, monkeypatch):
     monkeypatch.setattr(provision_purge, "_MOST", 4)
     monkeypatch.setattr(provision_purge, "_STEP", 3)
-    theirs = Desk(deps, Client(other_tenant.id, "default"))
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
     for who in (desk, theirs):
         for number in range(3):
             who.delete(who.create(userName=f"u{number}")["id"])

@@ -7,6 +7,7 @@ import pytest
 from app.flows.provision_act import Client
 from app.store import scim_shape
 from app.store.scim_shape import shape_of
+from scim.custom import STANDARD
 from scim.filters import parse_filter
 from scim.schemas import USER
 from tests.provisioning import ADA, Desk
@@ -14,7 +15,7 @@ from tests.provisioning import ADA, Desk
 
 @pytest.fixture
 def desk(deps, tenant):
-    return Desk(deps, Client(tenant.id, "default"))
+    return Desk(deps, Client(tenant.id, "default", types=STANDARD))
 
 
 def names(desk, text):
@@ -22,8 +23,8 @@ def names(desk, text):
 
 
 def test_the_same_question_about_others_gets_their_answers(desk, deps, other_tenant):
-    theirs = Desk(deps, Client(other_tenant.id, "default"))
-    other_client = Desk(deps, Client(desk.client.tenant, "hris"))
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD))
+    other_client = Desk(deps, Client(desk.client.tenant, "hris", types=STANDARD))
     desk.create(**ADA)
     desk.create(userName="bob", externalId="e-2")
     theirs.create(userName="ada@x.example", externalId="e-2")

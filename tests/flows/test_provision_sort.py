@@ -15,6 +15,7 @@ from app.flows.provision_view import base_url
 from app.store import scim, scim_page
 from app.store.scim_page import Listing, Start, part
 from scim.attributes import Attribute, AttrType, ResourceType, Schema
+from scim.custom import STANDARD
 from scim.errors import InvalidPath
 from scim.filters import parse_filter
 from scim.listing import Sort
@@ -59,7 +60,7 @@ def someone(draw, number):
 def client(deps, tenant, other_tenant, clock):
     """Two dozen drawn people and three groups, one person deleted; and the same again in another tenant."""
     for each in (other_tenant, tenant):
-        draw, made = random.Random(11), Client(each.id, "default")
+        draw, made = random.Random(11), Client(each.id, "default", types=STANDARD)
         desk, keys = Desk(deps, made), []
         for number in range(24):
             clock.move(seconds=draw.choice([0, 0, 1]))
@@ -199,7 +200,7 @@ DEVICES = {
     ],
 )
 def test_numbers_and_instants_are_by_value(deps, tenant, path, order):
-    client = Client(tenant.id, "default")
+    client = Client(tenant.id, "default", types=STANDARD)
     with deps.db.tx(tenant.id) as tx:
         scim.add(tx, client.name, DEVICE, DEVICES, deps.clock())
     for descending in (False, True):

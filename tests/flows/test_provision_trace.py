@@ -16,6 +16,7 @@ from app.kernel.errors import Invalid
 from app.store import audit, scim_trace
 from app.store.tables.scim import trace
 from scim.bulk import parse
+from scim.custom import STANDARD
 from scim.errors import ScimError
 from scim.schemas import GROUP
 from tests.flows.test_local import EMAIL, PASSWORD, sign_in
@@ -112,7 +113,7 @@ def test_a_name_too_long_for_an_index_is_refused_and_found_all_the_same(desk, de
 
 
 def test_many_that_are_made_together_are_all_there(deps, tenant):
-    client = Client(tenant.id, "default")
+    client = Client(tenant.id, "default", types=STANDARD)
     body = {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
         "Operations": [
@@ -201,7 +202,9 @@ def test_the_console_shows_a_persons_history_refusals_and_what_would_be(
     desk.patch(key, off())
     with pytest.raises(ScimError):
         desk.create(**ADA)
-    theirs = Desk(deps, Client(other_tenant.id, "default")).create(userName="eve")["id"]
+    theirs = Desk(deps, Client(other_tenant.id, "default", types=STANDARD)).create(userName="eve")[
+        "id"
+    ]
     local.create_administrator(deps, "acme", EMAIL, PASSWORD)
     browser = gateway()
     sign_in(browser)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the peers that `make test-interop` needs: Debian's Chromium, and packages from npm.
+# Brings the peers that `make test-interop` needs: Debian's Chromium, packages from npm, and Canaille.
 # Safe to run again; what is there already stays.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -33,4 +33,13 @@ stamp=peers/node_modules/.installed-from
 if ! cmp -s peers/package-lock.json "$stamp"; then
   (cd peers && npm ci --loglevel=error)
   cp peers/package-lock.json "$stamp"
+fi
+
+# Canaille in a virtual environment of its own: its libraries are not ours. The lock names them all, and one
+# is later than another asks for (see test_canaille.py), hence --no-deps.
+stamp=peers/.venv/.installed-from
+if ! cmp -s peers/canaille.lock "$stamp"; then
+  "${PYTHON:-python3}" -m venv --clear peers/.venv
+  peers/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r peers/canaille.lock
+  cp peers/canaille.lock "$stamp"
 fi

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer
+from sqlalchemy import BigInteger, Column, Index, Integer
 
 from app.store.types import Json, Str, Time, tenant_table, to
 
@@ -53,3 +53,13 @@ what a restoration needs: {active, roles, groups, assignments}. `failed` says wh
 """
 Index("ix_departure_client", departure.c.tenant_id, departure.c.client, departure.c.at)
 Index("ix_departure_hold", departure.c.tenant_id, departure.c.hold_id, departure.c.at)
+
+departure_tally = tenant_table(
+    "departure_tally",
+    Column("client", Str, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("noted", Integer, nullable=False),
+    row_id=False,
+    sqlite_with_rowid=False,
+)
+"""How many departures of a client were noted in a minute (its number since 1970), some perhaps of one person."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer
+from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint
 
 from app.store.types import Json, Str, Time, tenant_table, to
 
@@ -72,7 +72,10 @@ membership = tenant_table(
     Column("person_id", Str, primary_key=True),
     Column("kind", Str, nullable=False),
     Column("since", Time, nullable=False),
+    # Not the tenant first: SQLite would rather walk all of a tenant's rows by it than use the index.
+    PrimaryKeyConstraint("group_id", "tenant_id", "person_id"),
     row_id=False,
+    sqlite_with_rowid=False,
 )
 """A group's members as rows. `kind` is User or Group; then person_id is the member group's id."""
 Index("ix_membership_person", membership.c.tenant_id, membership.c.person_id)

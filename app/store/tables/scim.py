@@ -30,6 +30,17 @@ Index(
 )
 
 Index(
+    "ix_scim_resource_modified",
+    resource.c.tenant_id,
+    resource.c.type,
+    resource.c.updated_at,
+    resource.c.id,
+    sqlite_where=resource.c.deleted_at.is_(None),
+    postgresql_where=resource.c.deleted_at.is_(None),
+)
+"""Clients that come for what has changed since then ask `meta.lastModified gt`, or sort by it."""
+
+Index(
     "ix_scim_resource_deleted",
     resource.c.deleted_at,
     sqlite_where=resource.c.deleted_at.is_not(None),

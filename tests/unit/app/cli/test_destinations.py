@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from app import cli
 from app.flows import tenancy
 from app.flows.provision_act import Client
+from scim.custom import STANDARD
 from tests.provisioning import ADA, Desk
 
 OF_ACME = ["--tenant", "acme", "--json"]
@@ -85,7 +86,7 @@ def test_what_waits_to_be_fetched_is_seen_and_why(run, deps, tenant):
     made = told(run(*ADD, "set-poll"))
     (lane,) = told(run("outbox", "lanes"))
     assert (lane["destination"], lane["waiting"]) == (f"destination:{made['id']}", 0)
-    key = Desk(deps, Client(tenant.id, "default")).create(**ADA)["id"]
+    key = Desk(deps, Client(tenant.id, "default", types=STANDARD)).create(**ADA)["id"]
     (row,) = told(run("outbox", "list"))
     assert (row["type"], row["subject"], row["status"], row["next_try"]) == (
         "scim.create", key, "waiting", None,

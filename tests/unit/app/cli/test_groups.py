@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from app import cli
 from app.flows.provision_act import Client
 from app.store import audit
+from scim.custom import STANDARD
 from scim.schemas import GROUP
 from tests import learners
 from tests.provisioning import Desk, refs
@@ -29,7 +30,7 @@ def told(result):
 
 
 def test_a_group_gives_and_gives_no_longer(run, deps, tenant):
-    desk = Desk(deps, Client(tenant.id, "default"))
+    desk = Desk(deps, Client(tenant.id, "default", types=STANDARD))
     ada = desk.create(userName="ada")["id"]
     team = desk.create(GROUP, displayName="Team", members=refs(ada))["id"]
     activity = learners.publish(deps, tenant)

@@ -1,5 +1,6 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,33 @@ def test_what_is_switched_off_when_the_epochs_come_revives_nothing_later(tmp_pat
             assert {(row.enabled, row.epoch, row.cut_at is None) for row in rows} == {
                 (True, 0, True), (False, 1, False),
             }  # fmt: skip
+    engine.dispose()
+
+
+def test_memberships_stay_when_their_key_changes(tmp_path: Path):
+    older = tmp_path / "older"
+    shutil.copytree(OLD, older, ignore=shutil.ignore_patterns("__pycache__", "000[4-9]*"))
+    environ = {"OSTIARY_DATABASE_URL": f"sqlite:///{tmp_path / 'older.db'}"}
+    upgraded(environ, older)
+    engine = create_engine(environ["OSTIARY_DATABASE_URL"])
+    now = "'2026-01-01 00:00:00.000000'"
+    with engine.begin() as conn:
+        conn.execute(text(
+            "INSERT INTO tenant (id, slug, name, enabled, home_page, created_at) "
+            f"VALUES ('t', 't', 'T', 1, 'https://x.example', {now})"
+        ))  # fmt: skip
+        for group, person, kind in (("g", "a", "User"), ("g", "b", "User"), ("h", "g", "Group")):
+            conn.execute(text(
+                "INSERT INTO membership (tenant_id, group_id, person_id, kind, since) "
+                f"VALUES ('t', '{group}', '{person}', '{kind}', {now})"
+            ))  # fmt: skip
+    upgraded(environ)
+    with engine.connect() as conn:
+        found = conn.execute(select(metadata.tables["membership"])).all()
+    assert sorted((row.group_id, row.person_id, row.kind) for row in found) == [
+        ("g", "a", "User"), ("g", "b", "User"), ("h", "g", "Group"),
+    ]  # fmt: skip
+    assert {row.since for row in found} == {datetime(2026, 1, 1, tzinfo=UTC)}
     engine.dispose()
 
 

@@ -187,6 +187,28 @@ def test_a_dialect_is_taken_from_who_speaks_it(idp, deps, tenant, operation, spe
         assert (idp.get(f"/Users/{key}") == before) is (kind == "standard"), kind
 
 
+@pytest.mark.parametrize("kind", ["standard", "okta", "entra", "auto"])
+def test_a_remove_whose_value_names_no_entry_is_refused(idp, deps, tenant, kind):
+    tenancy.name_idp(deps, tenant.slug, kind)
+    key = idp.user("babs", roles=[{"value": "a"}, {"value": "b"}])
+    wrong = [{"nothing": "a"}, [{"value": "a"}, {"nothing": "b"}]]
+    if kind in {"standard", "okta"}:
+        wrong.append({"roles": [{"value": "a"}]})
+    for value in wrong:
+        operation = {"op": "remove", "path": "roles", "value": value}
+        answer = idp.send("PATCH", f"/Users/{key}", {"Operations": [operation]})
+        refused(answer, 400, "invalidValue")
+    for value in ([], [{"value": "c"}], {"value": None}):
+        idp.patch(key, op("remove", "roles", value=value))
+    assert [one["value"] for one in idp.get(f"/Users/{key}")["roles"]] == ["a", "b"]
+    group = idp.group("G", key)
+    operation = {"op": "remove", "path": "members", "value": {"members": [{"value": key}]}}
+    answer = idp.send("PATCH", f"/Groups/{group}", {"Operations": [operation]})
+    if kind in {"standard", "okta"}:
+        refused(answer, 400, "invalidValue")
+    assert (idp.members(group) == {key}) is (kind in {"standard", "okta"})
+
+
 def test_one_tenants_kind_is_not_the_others(idp, site, deps, tenant):
     tenancy.found(deps, "globex", "Globex")
     tenancy.name_idp(deps, "globex", "standard")
