@@ -93,10 +93,13 @@ _OFFERED = (
         delivery.c.id, event.c.id.label("event_id"), event.c.type, event.c.subject, event.c.payload
     )
     .join(event, event.c.id == delivery.c.event_id)
-    .where(_LINE, WAITING, _OVERTAKEN.is_(None))
+    .where(_LINE, WAITING)
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(bindparam("most"))
 )
+_OFFERED_IN_TURN = _OFFERED.where(_OVERTAKEN.is_(None))
+_AGAIN = select(delivery.c.id).where(_LINE, WAITING, delivery.c.next_at > bindparam("due")).limit(1)
+"""Whether any is sent again: mostly none is, and nobody has to be asked for."""
 
 
 def every(read: Read) -> list[EventStream]:
@@ -130,7 +133,9 @@ def external_ids(
 
 def offered(read: Read, stream: EventStream, most: int) -> list[Offered]:
     """Return what waits to be fetched, what has waited longest first."""
-    rows = read.conn.execute(_OFFERED, {"tenant": read.tenant, "line": stream.name, "most": most})
+    line = {"tenant": read.tenant, "line": stream.name}
+    again = read.conn.execute(_AGAIN, line | {"due": stream.created_at}).first() is not None
+    rows = read.conn.execute(_OFFERED_IN_TURN if again else _OFFERED, line | {"most": most})
     return [Offered(row.id, Fact(row.event_id, row.type, row.subject, row.payload)) for row in rows]
 
 

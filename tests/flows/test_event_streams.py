@@ -566,6 +566,15 @@ def test_what_waits_is_found_without_what_has_arrived(
         tx.conn.execute(insert(delivery), [
             arrived | {"id": f"d{number}", "seq": number - 3000} for number in range(3000)
         ])  # fmt: skip
+    if not pushed:
+        desk.patch(key, {"op": "replace", "path": "displayName", "value": "H"}, of=GROUP)
+        # While nothing is sent again nobody asks for older ones at all.
+        asked = [what for what, _ in explained(deps, lambda: fetch(made), ["delivery"])]
+        assert not any("older" in what for what in asked)
+        first, _ = (one["jti"] for one in fetch(made))
+        fetch(made, refuse={first: "The receiver refuses it."})
+        clock.move(seconds=1)
+        redeliver.replay(deps, redeliver.operator(deps, "acme"), [first])
     if counted and not deps.db.is_sqlite:
         counting(database_environ)
     look = (lambda: deliver.turn(deps, [], 4)) if pushed else (lambda: fetch(made))
