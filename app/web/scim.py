@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.flows import provision, provision_bulk, provision_cursor, throttle
 from app.flows.provision_act import ITSELF, Client
@@ -19,12 +18,12 @@ from app.kernel.tenant import Tenant, TenantId
 from app.store import event_streams, scim_schemas
 from app.store.db import Read
 from app.store.tokens import Token
-from app.web import guard, here
-from scim import bulk, discovery, events, resource
+from app.web import bodies, guard, here
+from scim import bulk, discovery, events
 from scim.attributes import ResourceType
 from scim.custom import Types
 from scim.discovery import Features
-from scim.errors import Forbidden, InvalidSyntax, NotFound, PayloadTooLarge
+from scim.errors import Forbidden, InvalidSyntax, NotFound
 from scim.etag import not_modified
 from scim.listing import Page, list_response
 from scim.represent import EVERYTHING, Projection, parse_projection
@@ -242,24 +241,8 @@ def _described(found: dict[str, dict[str, object]], name: str | None) -> Respons
 
 
 def _body() -> Any:
-    """The JSON of the request. Clients differ in how they call it; none may send anything else."""
-    if request.mimetype not in {MEDIA_TYPE, "application/json", ""}:
-        abort(415, f"Send {MEDIA_TYPE}.")
-    if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
-        abort(415, "Send JSON in UTF-8.")
-    # One byte more, since a body that does not say how long it is would be cut off there in silence.
-    request.max_content_length = LARGEST_BODY + 1
-    try:
-        sent = request.get_data(cache=False)
-    except RequestEntityTooLarge as why:
-        raise _too_large() from why
-    if len(sent) > LARGEST_BODY:
-        raise _too_large()
-    return resource.decode(sent)
-
-
-def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge(f"A request may have {LARGEST_BODY} bytes at most.")
+    """Clients differ in how they call JSON; none may send anything else."""
+    return bodies.json_of((MEDIA_TYPE, "application/json"), LARGEST_BODY)
 
 
 def _asked_for() -> bool:

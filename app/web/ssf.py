@@ -6,13 +6,11 @@ import time
 from threading import BoundedSemaphore
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Blueprint, Response
 
 from app.flows import event_streams, throttle
-from app.web import guard, here
-from scim import resource, set_delivery
-from scim.errors import PayloadTooLarge
+from app.web import bodies, guard, here
+from scim import set_delivery
 from scim.set_delivery import Poll
 from scim.text import to_json
 
@@ -30,7 +28,7 @@ def poll() -> Response:
     """Give a receiver what waits for it; where nothing does, wait a while for it unless it says otherwise."""
     deps, token = here.deps(), guard.bearer("set")
     throttle.spend(deps, token.tenant.id, "set", deps.settings.scim_rate)
-    asked = set_delivery.parse_poll(_body())
+    asked = set_delivery.parse_poll(bodies.json_of(("application/json",), _LARGEST_BODY))
     answer = _poll(asked)
     if answer["sets"] or asked.at_once or asked.most == 0:
         return _said(answer)
@@ -59,21 +57,3 @@ def _poll(asked: Poll) -> dict[str, Any]:
 def _said(answer: dict[str, Any]) -> Response:
     # Flask's own way sorts by jti, and what waits longest is to stand first.
     return Response(to_json(answer), mimetype="application/json")
-
-
-def _body() -> Any:
-    if request.mimetype not in {"application/json", ""}:
-        abort(415, "Send application/json.")
-    # One byte more, since a body that does not say how long it is would be cut off there in silence.
-    request.max_content_length = _LARGEST_BODY + 1
-    try:
-        sent = request.get_data(cache=False)
-    except RequestEntityTooLarge as why:
-        raise _too_large() from why
-    if len(sent) > _LARGEST_BODY:
-        raise _too_large()
-    return resource.decode(sent)
-
-
-def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge(f"A poll may have {_LARGEST_BODY} bytes at most.")
