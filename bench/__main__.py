@@ -1,4 +1,4 @@
-"""`python -m bench [scim] [groups] [launch] [gate]`: run the benchmarks and print a table."""
+"""`python -m bench [scim] [groups] [launch] [gate] [memory]`: run the benchmarks and print a table."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import gate, groups, launch, report, scim
+from bench import gate, groups, launch, memory, report, scim
 from bench.client import Wrong
 from bench.procs import NotRunning
 from bench.rounds import Bounds, Case, measure
 
 NAMES = ("scim", "groups", "launch", "gate")
+BY_NAME = ("memory",)
+"""Those that run only where they are named: they take minutes."""
 
 
 def main() -> None:
     """Read the arguments, run, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "benches", nargs="*", metavar="BENCH", help=f"{', '.join(NAMES)}; by default all"
+        "benches",
+        nargs="*",
+        metavar="BENCH",
+        help=f"{', '.join(NAMES)}; by default all; {', '.join(BY_NAME)}",
     )
     parser.add_argument(
         "--seconds", type=float, default=1.5, help="the longest a round lasts (1.5)"
@@ -46,7 +51,7 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to FILE")
     given = parser.parse_args()
-    unknown = set(given.benches) - set(NAMES)
+    unknown = set(given.benches) - {*NAMES, *BY_NAME}
     if unknown:
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     if min(given.seconds, given.count, given.rounds, *given.clients, *given.sizes) <= 0:
@@ -64,7 +69,7 @@ def main() -> None:
 def run(given: argparse.Namespace) -> None:
     """Run the benches that were asked for, one after the other."""
     bounds = Bounds(given.seconds, given.count, given.rounds)
-    results, gates, memory = [], [], {}
+    results, gates, held, laps = [], [], {}, []
     with tempfile.TemporaryDirectory(prefix="ostiary-bench-") as folder:
         machine = report.machine(Path(folder))
         print("{cores} cores, Python {python}, {system}, {filesystem}\n".format(**machine))
@@ -74,6 +79,10 @@ def run(given: argparse.Namespace) -> None:
             if name == "gate":
                 gates.append(gate.run(home, bounds))
                 print(gate.table(gates[-1]), flush=True)
+                continue
+            if name == "memory":
+                laps.append(memory.run(home))
+                print(memory.table(laps[-1]), flush=True)
                 continue
             serve = _loaded(name, home, given)
             for clients in given.clients:
@@ -89,12 +98,12 @@ def run(given: argparse.Namespace) -> None:
                         )
                         print(report.table(results[-1]), flush=True)
                     after = {name: server.memory() for name, server in servers.items()}
-                    memory[f"{name}, {clients}"] = {"before": before, "after": after}
+                    held[f"{name}, {clients}"] = {"before": before, "after": after}
                     print(report.memory(before, after), flush=True)
     if given.json:
         found = {
             "machine": machine, "bounds": asdict(bounds), "results": results, "gate": gates,
-            "memory_mib": memory,
+            "memory_mib": held, "memory_laps": laps,
         }  # fmt: skip
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -38,6 +38,8 @@ class Gateway:
             "OSTIARY_DATABASE_URL": f"sqlite:///{home}/ostiary.db",
             **settings,
         }
+        self.file = home / "ostiary.db"
+        """Its database, where that is SQLite."""
         self._env = _clean_environment() | self.environ
         self.ostiary("db", "upgrade")
         self.ostiary("tenant", "create", TENANT, "--name", "Benchmark")

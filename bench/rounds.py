@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.client import Client
 from bench.procs import Cpu, Server
@@ -37,11 +38,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One operation on every subject. `unit` is what a rate counts: requests or launches."""
+    """One operation on every subject. `unit` is what a rate counts: requests or launches.
+
+    `files` are read through before it, so that the system has them in memory as a server's machine would.
+    """
 
     name: str
     unit: str
     subjects: tuple[Subject, ...]
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,10 @@ class Round:
 def measure(case: Case, clients: int, bounds: Bounds) -> dict[Subject, list[Round]]:
     """Warm each subject up, then measure them in turn; who goes first changes from round to round."""
     rounds: dict[Subject, list[Round]] = {subject: [] for subject in case.subjects}
+    for path in case.files:
+        _read(path)
     for subject in case.subjects:
-        _drive(subject, clients, bounds.seconds, WARM_UP)
+        drive(subject, clients, bounds.seconds, WARM_UP)
     for number in range(bounds.rounds):
         first = number % len(case.subjects)
         for subject in case.subjects[first:] + case.subjects[:first]:
@@ -81,9 +88,15 @@ def measure(case: Case, clients: int, bounds: Bounds) -> dict[Subject, list[Roun
     return rounds
 
 
+def _read(path: Path) -> None:
+    with path.open("rb") as file:
+        while file.read(1 << 20):
+            pass
+
+
 def _round(subject: Subject, clients: int, bounds: Bounds) -> Round:
     cpu, own = subject.server.cpu(), time.process_time()
-    operations, seconds = _drive(subject, clients, bounds.seconds, bounds.count)
+    operations, seconds = drive(subject, clients, bounds.seconds, bounds.count)
     own = (time.process_time() - own) * 1000
     used: Cpu = subject.server.cpu() - cpu
     return Round(
@@ -95,7 +108,7 @@ def _round(subject: Subject, clients: int, bounds: Bounds) -> Round:
     )
 
 
-def _drive(subject: Subject, clients: int, seconds: float, count: int) -> tuple[int, float]:
+def drive(subject: Subject, clients: int, seconds: float, count: int) -> tuple[int, float]:
     """Operate until the time or the count is up, whichever comes first."""
     todo = iter(range(count))  # shared: taking one is atomic
     started = time.perf_counter()

@@ -88,7 +88,7 @@ def cases(home: Path, loaded: Sequence[Loaded], processes: int) -> Iterator[list
         yield [
             Case(name, "requests", tuple(
                 Subject(role, server, directory.operations[name]) for role, server, directory in met
-            ))
+            ), tuple(one.gateway.file for one in loaded))
             for name in Directory("", "").operations
         ]  # fmt: skip
 

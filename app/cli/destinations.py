@@ -103,6 +103,17 @@ def enable(destination_id: str, slug: str, as_json: bool) -> None:
     _switch(slug, destination_id, enabled=True, as_json=as_json)
 
 
+@destination.command("remove")
+@click.argument("destination_id")
+@tenant_option
+@json_option
+def remove(destination_id: str, slug: str, as_json: bool) -> None:
+    """Remove it for good. What waits for it is given up, and a receiver's tokens are revoked."""
+    deps = ready()
+    redeliver.remove(deps, redeliver.operator(deps, slug), destination_id)
+    show({"id": destination_id, "removed": True}, as_json=as_json)
+
+
 @destination.command("rewind")
 @click.argument("destination_id")
 @tenant_option

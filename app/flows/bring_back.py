@@ -52,12 +52,12 @@ def all_of(back: Back, departures: Sequence[Departure]) -> None:
 
 
 def _hold_all(back: Back, departures: Sequence[Departure]) -> None:
-    """Hold people, then groups, before anything is written: a request holds one, then wants a counter."""
-    for person_id in sorted({one.person_id for one in departures}):
-        people.lock(back.tx, person_id)
+    """Hold groups, then people, before anything is written: a request holds one, then wants a counter."""
     named = {one.group_id for one in departures if one.group_id}
     for group_id in sorted(named.union(*(one.before.get("groups", ()) for one in departures))):
         scim.lock(back.tx, group_id)
+    for person_id in sorted({one.person_id for one in departures}):
+        people.lock(back.tx, person_id)
 
 
 def _person(back: Back, one: Departure) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.deps import Deps
 from app.flows import answers, bearers, rings, tenancy
-from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE, Outcome
+from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE, REMOVED, Outcome
 from app.kernel.errors import Invalid, NotFound, Refused
 from app.kernel.tenant import Tenant, TenantId
 from app.store import audit, destinations, event_streams, lanes, tenants
@@ -24,6 +24,7 @@ from scim.set_delivery import Poll
 UNTAKEN: Final = timedelta(days=30)
 """So long an event waits for its receiver to come for it, or to be switched on again."""
 
+_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 _SECRET: Final = "destination"  # noqa: S105 - the name of a purpose
 _LONGEST = 2000
 _WHO: Final = "The receiver"
@@ -145,7 +146,9 @@ def give_up(deps: Deps, most: int) -> bool:
     for tenant_id, stream in found:
         before, days = now - UNTAKEN, f"{UNTAKEN.days} days"
         why = f"Nobody came for it in {days}."
-        if stream.kind == PUSHED:
+        if stream.kind == REMOVED:
+            before, why = _ANY_TIME, "The receiver was removed."
+        elif stream.kind == PUSHED:
             why = f"It waited for {days}, and the receiver is switched off."
         with deps.db.read(TenantId(tenant_id)) as read:  # looking must not take the write lock
             if not event_streams.overdue(read, stream, before):

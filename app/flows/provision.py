@@ -100,11 +100,13 @@ def delete(
         watched(deps, client, "DELETE", resource_id, None) as watch,
         acting(deps, client, "DELETE") as act,
     ):
+        provision_groups.hold_around(act, of, _id(of, resource_id))
         person, gone = _locked(act, of, resource_id, if_match)
         if person is None:
-            provision_groups.leave(act, gone)
+            left = provision_groups.leave(act, gone)
         else:
-            provision_people.leave(act, person, gone)
+            left = provision_people.leave(act, person, gone)
+        provision_groups.lose(act, left)
         watch.done(act, gone, None)
 
 

@@ -12,8 +12,10 @@ from app.flows.provision_people import check
 from app.store import groups, memberships, scim
 from app.store.memberships import Gone
 from app.store.scim import Stored
+from scim.attributes import ResourceType
 from scim.errors import InvalidValue
 from scim.members import MemberChanges
+from scim.schemas import GROUP
 
 
 def arrive(act: Act, body: Mapping[str, Any], members: tuple[str, ...]) -> Stored:
@@ -54,13 +56,34 @@ def change(act: Act, before: Stored, body: Mapping[str, Any], members: MemberCha
     return stored
 
 
-def leave(act: Act, gone: Stored) -> None:
-    """Delete a Group softly, with its memberships."""
-    members = [one for one in memberships.forget(act.tx, gone.id) if one.group_id == gone.id]
+def leave(act: Act, gone: Stored) -> list[Gone]:
+    """Delete a Group softly, with its memberships; returns those in other Groups that end by it."""
+    ended = memberships.forget(act.tx, gone.id)
     scim.remove(act.tx, act.types.group, gone, act.now)
     provision_events.deleted(act, act.types.group, gone)
     act.note("group.removed", gone.id)
-    guard.note(act, _left(members))
+    guard.note(act, _left([one for one in ended if one.group_id == gone.id]))
+    return [one for one in ended if one.group_id != gone.id]
+
+
+def hold_around(act: Act, of: ResourceType, key: str) -> None:
+    """Hold the Groups that lose a member when this one is deleted, and itself where it is one.
+
+    In one order everywhere, or two requests wait for each other: Groups by id, then people.
+    """
+    own = {key} if of.name == GROUP.name else set()
+    for group_id in sorted(own | memberships.groups_of(act.tx, key)):
+        scim.lock(act.tx, group_id)
+
+
+def lose(act: Act, ended: Sequence[Gone]) -> None:
+    """Note that Groups show a member less, who was deleted: another version, and receivers are told."""
+    for one in ended:
+        scim.lock(act.tx, one.group_id)  # held already, unless the member has come in this moment
+        before = scim.get(act.tx, act.client, act.types.group, one.group_id)
+        if before is not None:
+            after = scim.save(act.tx, act.client, act.types.group, before, before.body, act.now)
+            provision_events.changed(act, act.types.group, before, after, removed=[one.member_id])
 
 
 def _left(gone: Sequence[Gone]) -> list[Left]:

@@ -12,6 +12,7 @@ from app.flows.provision_act import Act
 from app.kernel.person import Person, told
 from app.store import groups, memberships, people, scim, scim_gone
 from app.store.db import Read
+from app.store.memberships import Gone
 from app.store.scim import Stored
 from scim.attributes import ResourceType
 from scim.errors import InvalidValue, Uniqueness
@@ -111,8 +112,11 @@ def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) ->
     return stored
 
 
-def leave(act: Act, person: Person, gone: Stored) -> None:
-    """Delete a User softly: what the person learned stays, nobody of that name gets in."""
+def leave(act: Act, person: Person, gone: Stored) -> list[Gone]:
+    """Delete a User softly: what the person learned stays, nobody of that name gets in.
+
+    Returns the memberships that end by it.
+    """
     people.save(act.tx, replace(person, deleted_at=act.now), act.now)
     left = memberships.forget(act.tx, person.id)
     scim.remove(act.tx, act.types.user, gone, act.now)
@@ -126,6 +130,7 @@ def leave(act: Act, person: Person, gone: Stored) -> None:
     guard.note(act, [
         Left(person.id, "deleted" if person.active else "removed", before=before),
     ])  # fmt: skip
+    return left
 
 
 def person_of(person: Person, body: Mapping[str, Any], act: Act) -> Person:

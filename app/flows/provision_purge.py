@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from app.deps import Deps
 from app.kernel.person import Person
 from app.kernel.tenant import TenantId
-from app.store import audit, people, scim_retention
+from app.store import audit, event_streams, people, scim_retention
 from app.store.db import Tx
 
 _STEP = 100
@@ -29,8 +30,9 @@ def purge(deps: Deps) -> bool:
     before = deps.clock() - timedelta(days=deps.settings.deleted_days)
     with deps.db.system() as system:
         found = scim_retention.over(system, before, _MOST)
-    for tenant, theirs in groupby(sorted(found), key=lambda one: one[0]):
-        keys = [key for _, key in theirs]
+    # Users and Groups apart: who changes a Group holds that, and then its people.
+    for (tenant, _), theirs in groupby(sorted(found), key=itemgetter(0, 1)):
+        keys = [key for *_, key in theirs]
         for start in range(0, len(keys), _STEP):
             _drop(deps, tenant, keys[start : start + _STEP])
     return len(found) == _MOST
@@ -42,7 +44,9 @@ def _drop(deps: Deps, tenant: TenantId, keys: list[str]) -> None:
         # In this order everywhere: a person, and then the resource that they are.
         everyone = {key: people.lock(tx, key) for key in sorted(keys)}
         before = now - timedelta(days=deps.settings.deleted_days)
-        for one in scim_retention.drop(tx, keys, before):
+        dropped = scim_retention.drop(tx, keys, before)
+        event_streams.forget(tx, [one.id for one in dropped])
+        for one in dropped:
             person = everyone[one.id] if one.type == "User" else None
             if person is not None:
                 _forget(deps, tx, person)

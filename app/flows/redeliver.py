@@ -10,10 +10,10 @@ from app.flows.acting import Acting, administrator, operator
 from app.kernel.clock import iso
 from app.kernel.delivery import RECORD_STORE
 from app.kernel.errors import Invalid, NotFound
-from app.store import audit, destinations, lanes, outbox
+from app.store import audit, destinations, lanes, outbox, tokens
 from app.store.outbox import Replayed
 
-__all__ = ["Acting", "administrator", "operator", "replay", "rewind", "switch", "try_now"]
+__all__ = ["Acting", "administrator", "operator", "remove", "replay", "rewind", "switch", "try_now"]
 
 
 def replay(
@@ -61,6 +61,16 @@ def switch(deps: Deps, acting: Acting, destination_id: str, *, enabled: bool) ->
             raise NotFound("There is no such destination.")
         action = "destination.enabled" if enabled else "destination.disabled"
         audit.record(tx, deps.ids.new(), now, by, action, destination_id)
+
+
+def remove(deps: Deps, acting: Acting, destination_id: str) -> None:
+    """Remove a destination for good: what waits for it is given up, its tokens are revoked. Raises NotFound."""
+    with acting as (tx, by):
+        now = deps.clock()
+        if not destinations.remove(tx, destination_id):
+            raise NotFound("There is no such destination.")
+        tokens.revoke_of(tx, "set", destination_id, now)
+        audit.record(tx, deps.ids.new(), now, by, "destination.removed", destination_id)
 
 
 def rewind(deps: Deps, acting: Acting, destination_id: str, since: datetime) -> int:

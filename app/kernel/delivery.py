@@ -15,6 +15,9 @@ PUSHED = "set_push"
 POLLED = "set_poll"
 """The kinds of such rows: a record store, and receivers of SCIM events (RFC 8935, RFC 8936)."""
 
+REMOVED = "removed"
+"""One of them that an operator has removed: nothing goes there, but it has a name where it is spoken of."""
+
 _BACKOFF = tuple(
     timedelta(seconds=s)
     for s in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)

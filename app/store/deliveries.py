@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, case, func, select
+from sqlalchemy import Table, case, func, or_, select
 
 from app.kernel.delivery import POLLED, RECORD_STORE, REGISTRATION
 from app.kernel.person import Person
@@ -102,7 +102,10 @@ def _counted(read: Read) -> dict[tuple[str, str], Any]:
 
 
 _ADDRESS = case(
-    (destination.c.kind == POLLED, destination.c.options["audience"].as_string()),
+    (
+        or_(destination.c.kind == POLLED, destination.c.options["was"].as_string() == POLLED),
+        destination.c.options["audience"].as_string(),
+    ),
     else_=destination.c.url,
 )
 """Those that come for their events all come to the same address."""

@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
-from app.kernel.delivery import STATEMENTS
+from app.kernel.delivery import REMOVED, STATEMENTS
 from app.kernel.tenant import TenantId
 from app.store.db import Read, System, Tx
 from app.store.sql import locked, settled_before
@@ -152,14 +163,32 @@ def enable(tx: Tx, destination_id: str, now: datetime, *, enabled: bool) -> bool
 
     Who was sending when it was switched on has lost the lease by it: what it hears is of the time before.
     """
-    mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
     change: dict[str, Any] = {"enabled": enabled}
     if enabled:
         change |= {
             "attempts": 0, "refusals": 0, "next_at": now, "failing_since": None, "last_error": None,
             "lease": None, "lease_until": None,
         }  # fmt: skip
+    mine = _there(tx, destination_id)
     return tx.conn.execute(update(destination).where(mine).values(**change)).rowcount == 1
+
+
+def remove(tx: Tx, destination_id: str) -> bool:
+    """Let nothing go there any more, for good; False when there is none. Its address is kept for the log's readers.
+
+    Who is sending loses the lease by it.
+    """
+    row = tx.conn.execute(
+        locked(tx.conn, select(destination).where(_there(tx, destination_id)))
+    ).first()
+    if row is None:
+        return False
+    options = {**(row.options or {}), "was": row.kind}
+    mine = (destination.c.tenant_id == tx.tenant) & (destination.c.id == destination_id)
+    tx.conn.execute(update(destination).where(mine).values(
+        kind=REMOVED, enabled=False, sealed_secret=None, lease=None, lease_until=None, options=options,
+    ))  # fmt: skip
+    return True
 
 
 def rewind(tx: Tx, destination_id: str, since: datetime, now: datetime) -> int | None:
@@ -201,7 +230,7 @@ def listed(read: Read) -> list[dict[str, Any]]:
     columns = [one for one in destination.c if one.name != "sealed_secret"]
     rows = read.conn.execute(
         select(*columns, _BEHIND_SINCE.label("behind_since"))
-        .where(destination.c.tenant_id == read.tenant)
+        .where(destination.c.tenant_id == read.tenant, destination.c.kind != REMOVED)
         .order_by(destination.c.created_at, destination.c.id)
     )
     return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
@@ -210,6 +239,14 @@ def listed(read: Read) -> list[dict[str, Any]]:
 def backlog(read: Read) -> list[dict[str, Any]]:
     """Return the destinations that are behind or failing."""
     return [row for row in listed(read) if row["behind_since"]]
+
+
+def _there(tx: Tx, destination_id: str) -> ColumnElement[bool]:
+    return and_(
+        destination.c.tenant_id == tx.tenant,
+        destination.c.id == destination_id,
+        destination.c.kind != REMOVED,
+    )
 
 
 _BEHIND_SINCE = (

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, literal, or_, select, update
 
-from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE
+from app.kernel.delivery import POLLED, PUSHED, RECORD_STORE, REMOVED
 from app.store.db import Read, System, Tx
 from app.store.lanes import WAITING
 from app.store.outbox import Fact
@@ -24,6 +24,8 @@ from app.store.tables.scim import external_id
 
 KIND = "set"
 """The kind of their deliveries."""
+
+_OF_PEOPLE = ("data", "external_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +172,13 @@ def settle(
 def untaken(system: System) -> list[tuple[str, EventStream]]:
     """Return the receivers to whom nothing is sent, of all tenants: (tenant, receiver).
 
-    Those that come for their events, and those that are switched off.
+    Those that come for their events, those that are switched off, and those that were removed.
     """
     off = (destination.c.kind == PUSHED) & ~destination.c.enabled
     rows = system.conn.execute(
-        select(destination.c.tenant_id, *_COLUMNS).where(or_(destination.c.kind == POLLED, off))
+        select(destination.c.tenant_id, *_COLUMNS).where(
+            or_(destination.c.kind == POLLED, off, destination.c.kind == REMOVED)
+        )
     )
     return [(row.tenant_id, _stream(row)) for row in rows]
 
@@ -192,6 +196,27 @@ def give_up(
     for key in over:
         _end(tx, key, "dead", why, now, tried=False)
     return len(over)
+
+
+def forget(tx: Tx, resource_ids: Collection[str]) -> None:
+    """Take out of the events of resources that are kept what they say of them: that each happened stays."""
+    named = select(literal(RECORD_STORE) + destination.c.id).where(
+        destination.c.tenant_id == tx.tenant, or_(_OF_EVENTS, destination.c.kind == REMOVED)
+    )
+    rows = tx.conn.execute(
+        select(event.c.id, event.c.payload)
+        .join(delivery, delivery.c.event_id == event.c.id)
+        .where(
+            delivery.c.tenant_id == tx.tenant,
+            delivery.c.destination.in_(tx.conn.execute(named).scalars().all()),
+            among(tx.conn, delivery.c.ordering_key, resource_ids),
+            event.c.tenant_id == tx.tenant,
+        )
+    )
+    for key, payload in {row.id: row.payload for row in rows}.items():
+        change = {k: said for k, said in payload["change"].items() if k not in _OF_PEOPLE}
+        mine = (event.c.tenant_id == tx.tenant) & (event.c.id == key)
+        tx.conn.execute(update(event).where(mine).values(payload=payload | {"change": change}))
 
 
 def _over(read: Read, stream: EventStream, before: datetime, most: int) -> list[str]:
@@ -213,6 +238,6 @@ def _end(
 def _stream(row: Any) -> EventStream:
     said = row.options or {}
     return EventStream(
-        row.id, row.kind, row.url, row.sealed_secret, row.enabled, row.created_at, said["audience"],
-        said["client"], bool(said.get("full")),
+        row.id, row.kind, row.url, row.sealed_secret, row.enabled, row.created_at,
+        said.get("audience", ""), said.get("client", ""), bool(said.get("full")),
     )  # fmt: skip

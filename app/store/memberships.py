@@ -82,6 +82,11 @@ def groups(read: Read, member_ids: Collection[str]) -> dict[str, list[Link]]:
     return found
 
 
+def groups_of(read: Read, member_id: str) -> set[str]:
+    """Return the groups that this one belongs to directly."""
+    return {row.group_id for row in _OF_MEMBERS.all(read.conn, _these(read, [member_id]))}
+
+
 def unknown(read: Read, ids: Collection[str]) -> list[str]:
     """Return which of these ids are no live User's or Group's, sorted."""
     known = read.conn.execute(select(resource.c.id).where(*_of_ids(read, ids))).scalars()

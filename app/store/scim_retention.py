@@ -27,7 +27,7 @@ _HELD = exists(literal(1)).where(
 
 _OVER = resource.c.deleted_at < bindparam("before", type_=Time)
 _FOUND = (
-    select(resource.c.tenant_id, resource.c.id)
+    select(resource.c.tenant_id, resource.c.type, resource.c.id)
     .where(_OVER, ~_HELD)
     .order_by(resource.c.deleted_at)
     .limit(bindparam("most"))
@@ -45,10 +45,10 @@ class Gone:
     type: str
 
 
-def over(system: System, before: datetime, most: int) -> list[tuple[TenantId, str]]:
-    """Return resources that were deleted before then, the longest ago first: tenant and id."""
+def over(system: System, before: datetime, most: int) -> list[tuple[TenantId, str, str]]:
+    """Return resources that were deleted before then, the longest ago first: tenant, type and id."""
     rows = system.conn.execute(_FOUND, {"before": before, "most": most})
-    return [(TenantId(row.tenant_id), row.id) for row in rows]
+    return [(TenantId(row.tenant_id), row.type, row.id) for row in rows]
 
 
 def drop(tx: Tx, ids: Sequence[str], before: datetime) -> list[Gone]:

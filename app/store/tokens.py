@@ -177,6 +177,17 @@ def revoke_all(tx: Tx, person_id: str, now: datetime) -> int:
     return _REVOKED.run(tx.conn, {"of": tx.tenant, "who": person_id, "now": now, "revoked_at": now})
 
 
+def revoke_of(tx: Tx, kind: str, client: str, now: datetime) -> int:
+    """Revoke every token of a kind that speaks for a client; returns how many stood."""
+    mine = (
+        (token.c.tenant_id == tx.tenant)
+        & (token.c.kind == kind)
+        & (token.c.client == client)
+        & token.c.revoked_at.is_(None)
+    )
+    return tx.conn.execute(update(token).where(mine).values(revoked_at=now)).rowcount
+
+
 def revoke_given(tx: Tx, oauth_client_id: str, now: datetime) -> int:
     """Revoke every token that an OAuth client was given; returns how many stood."""
     mine = (

@@ -2,7 +2,7 @@
 
 /scim  application/scim+json (RFC 7644 §3.12)    /lti, /sso  a page with a code and a way out
 /api, /xapi  application/problem+json (RFC 9457)  /oauth      JSON with an OAuth code (RFC 6749 §5.2)
-/ssf   JSON with a code of RFC 8935 §2.4          elsewhere   a page
+/ssf   JSON with a code of RFC 8935 §2.4, where it has one, else as /api    elsewhere  a page
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from sso.errors import SignInRefused
 _OAUTH = ("/oauth", "/.well-known/oauth-")
 _OF_TOKENS = ("invalid_token", "insufficient_scope")
 """Codes of RFC 6750 §3.1 for a bearer token that came and is not enough."""
+
+_OF_THE_RECEIVER = range(400, 429)
+"""What RFC 8935 §2.4 has words for; that it is to wait, or our trouble, is told otherwise."""
 
 _HTML_FREE = ("/api", "/xapi", "/healthz", "/readyz", "/metrics", "/lti/jwks")
 
@@ -93,6 +96,8 @@ def _oauth(fault: Fault) -> Response:
 
 
 def _of_events(fault: Fault) -> Response:
+    if fault.status not in _OF_THE_RECEIVER:
+        return _problem(fault)
     code = {401: "authentication_failed", 403: "access_denied"}.get(fault.status, "invalid_request")
     return jsonify(err=code, description=fault.message)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from threading import BoundedSemaphore
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any, Final
 
 from flask import Blueprint, Response
 
 from app.flows import event_streams, throttle
+from app.kernel.errors import Refused
+from app.kernel.tenant import TenantId
 from app.web import bodies, guard, here
 from scim import set_delivery
 from scim.set_delivery import Poll
@@ -19,8 +23,11 @@ blueprint = Blueprint("ssf", __name__, url_prefix="/ssf")
 _LARGEST_BODY: Final = 512 * 1024
 _LONGEST_WAIT: Final = 10.0
 _LOOK_EVERY: Final = 0.5
-_WAITING: Final = BoundedSemaphore(2)
-"""So many requests of a process may wait for an event to come; each holds a thread."""
+_SHARE: Final = 4
+"""One of so many threads of a process may wait for an event to come, and only one for a tenant."""
+
+_WAITING: Final[set[TenantId]] = set()
+_LOCK: Final = Lock()
 
 
 @blueprint.post("/poll")
@@ -29,15 +36,29 @@ def poll() -> Response:
     deps, token = here.deps(), guard.bearer("set")
     throttle.spend(deps, token.tenant.id, "set", deps.settings.scim_rate)
     asked = set_delivery.parse_poll(bodies.json_of(("application/json",), _LARGEST_BODY))
+    if (asked.acknowledged or asked.refused) and token.scope != "write":
+        raise Refused("This token may read only, and not acknowledge.", code="insufficient_scope")
     answer = _poll(asked)
     if answer["sets"] or asked.at_once or asked.most == 0:
         return _said(answer)
-    if _WAITING.acquire(blocking=False):
-        try:
+    with _room(token.tenant.id, deps.settings.web_threads // _SHARE) as may_wait:
+        if may_wait:
             answer = _wait(Poll(asked.most, asked.at_once, (), {}), answer)
-        finally:
-            _WAITING.release()
     return _said(answer)
+
+
+@contextmanager
+def _room(tenant: TenantId, most: int) -> Iterator[bool]:
+    """Whether one more may wait: each holds a thread, and the others are for those who work."""
+    with _LOCK:
+        room = len(_WAITING) < most and tenant not in _WAITING
+        if room:
+            _WAITING.add(tenant)
+    try:
+        yield room
+    finally:
+        if room:
+            _WAITING.discard(tenant)
 
 
 def _wait(asked: Poll, answer: dict[str, Any]) -> dict[str, Any]:

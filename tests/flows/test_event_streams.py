@@ -23,7 +23,7 @@ from app.flows import (
 )
 from app.flows.event_streams import Wanted
 from app.kernel.errors import Invalid, NotFound, Refused, Unavailable
-from app.store import dispatch, outbox, scim_schemas
+from app.store import deliveries, destinations, dispatch, outbox, scim_schemas, tokens
 from app.store.dispatch import Sent
 from app.store.tables.outbox import delivery, event
 from scim import bulk, patch
@@ -185,6 +185,21 @@ def test_a_thousand_members_are_one_event(desk, stream, fetch, deps, tenant):
     assert payloads([removed])[0]["data"]["Operations"] == [
         {"op": "remove", "path": f'members[value eq "{ids[0]}"]'}
     ]
+
+
+def test_a_group_tells_of_a_member_who_was_deleted(desk, stream, fetch):
+    made = stream(**FULL)
+    key = desk.create(**ADA)["id"]
+    group = desk.create(GROUP, displayName="G", members=refs(key))["id"]
+    fetch(made)
+    desk.delete(key)
+    of_person, of_group = [(one["sub_id"]["uri"], one["events"]) for one in fetch(made)[2:]]
+    assert of_person[0] == f"/Users/{key}"
+    uri, events = of_group
+    assert uri == f"/Groups/{group}"
+    (said,) = events.values()
+    assert said["data"]["Operations"] == [{"op": "remove", "path": f'members[value eq "{key}"]'}]
+    assert said["version"] == desk.get(group, GROUP)["meta"]["version"]
 
 
 def test_a_put_of_a_group_is_told_with_its_members(desk, stream, fetch):
@@ -589,6 +604,82 @@ def test_statements_can_not_be_rewound_for_a_receiver_of_events(stream, deps, cl
     made = stream()
     with pytest.raises(NotFound):
         redeliver.rewind(deps, redeliver.operator(deps, "acme"), made.id, clock())
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_receiver_that_was_removed_is_told_nothing_more(
+    desk, stream, deps, tenant, receiver, pushed
+):
+    made = stream(url=receiver.url if pushed else "")
+    other = stream()
+    key = desk.create(**ADA)["id"]
+    redeliver.remove(deps, redeliver.operator(deps, "acme"), made.id)
+    desk.patch(key, {"op": "replace", "path": "title", "value": "Dr"})
+    work(deps)
+    upkeep.forget(deps)
+    with deps.db.read(tenant.id) as read:
+        assert [row["id"] for row in destinations.listed(read)] == [other.id]
+        rows = deliveries.page(read, deps.clock(), 50, ("waiting", "dead"))
+    mine = [row for row in rows if row["destination"].endswith(made.id)]
+    assert [(row["status"], row["last_error"]) for row in mine] == [
+        ("dead", "The receiver was removed.")
+    ]
+    assert len(rows) == 3
+    if pushed:
+        assert receiver.taken == []
+    else:
+        with pytest.raises(NotFound):
+            event_streams.poll(deps, tenant, made.id, Poll(1, True, (), {}))
+        with deps.db.read(tenant.id) as read:
+            states = {one["client"]: one["state"] for one in tokens.listed(read, deps.clock(), 9)}
+        assert (states[made.id], states[other.id]) == ("revoked", "standing")
+    for again in (
+        lambda: redeliver.remove(deps, redeliver.operator(deps, "acme"), made.id),
+        lambda: redeliver.switch(deps, redeliver.operator(deps, "acme"), made.id, enabled=True),
+    ):
+        with pytest.raises(NotFound):
+            again()
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), [mine[0]["id"]])
+    work(deps)
+    upkeep.forget(deps)
+    with deps.db.read(tenant.id) as read:
+        assert deliveries.one(read, mine[0]["id"], deps.clock())["status"] == "dead"
+
+
+def test_a_record_store_that_was_removed_gets_nothing_more(deps, tenant):
+    made = tenancy.add_record_store(deps, "acme", "https://lrs.example", "k", "s")
+    redeliver.remove(deps, redeliver.operator(deps, "acme"), made)
+    with deps.db.read(tenant.id) as read:
+        row = destinations.get(read, made)
+        assert destinations.listed(read) == []
+    assert (row["enabled"], row["sealed_secret"]) == (False, None)
+    upkeep.forget(deps)
+
+
+@pytest.mark.parametrize("gone", [None, "removed"])
+def test_of_whom_the_time_is_over_no_event_keeps_the_data(
+    desk, stream, fetch, deps, tenant, clock, gone
+):
+    """Neither what was given up nor what still waits; what was delivered is gone by then."""
+    made = stream(**FULL)
+    key = desk.create(**ADA, emails=[{"value": "ada@x.example"}])["id"]
+    other = desk.create(userName="stays@x.example")["id"]
+    desk.patch(key, {"op": "replace", "path": "title", "value": "Countess"})
+    desk.delete(key)
+    first = fetch(made)[0]["jti"]
+    fetch(made, ack=[first])
+    if gone:
+        redeliver.remove(deps, redeliver.operator(deps, "acme"), made.id)
+    clock.move(days=deps.settings.deleted_days, seconds=1)
+    upkeep.forget(deps)
+    with deps.db.system() as system:
+        found = system.conn.execute(select(event.c.subject, event.c.payload)).all()
+    theirs = [str(row.payload) for row in found if row.subject == key]
+    assert len(theirs) == 2
+    for text in theirs:
+        for word in ("ada@x.example", "Countess", "e-1"):
+            assert word not in text
+    assert "stays@x.example" in str([row.payload for row in found if row.subject == other])
 
 
 def test_an_undone_departure_is_told_as_well(desk, stream, fetch, deps, tenant):

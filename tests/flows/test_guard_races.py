@@ -138,38 +138,64 @@ def test_two_who_leave_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant
     assert told == []
 
 
-@pytest.mark.parametrize("how", ["remove", "put", "delete"])
-def test_a_group_and_who_leaves_it_do_not_wait_for_each_other_in_a_circle(desk, deps, tenant, how):
-    """Who is deleted leaves the group, while the group lets them go: both want the person and the membership."""
-    keys = everyone(desk, 2)
+@pytest.mark.parametrize("how", ["remove", "put", "delete", "restoration"])
+@pytest.mark.parametrize("who", ["person", "group"])
+def test_a_group_and_who_leaves_it_do_not_wait_for_each_other_in_a_circle(
+    desk, deps, tenant, monkeypatch, how, who
+):
+    """Who is deleted leaves the group, while the group lets them go: both want the group, then the person."""
+    keys = everyone(desk, 20)
     group = desk.create(GROUP, displayName="G", members=refs(*keys))["id"]
+    if who == "group":
+        inner = desk.create(GROUP, displayName="Inner", members=refs(keys[0]))["id"]
+        desk.patch(group, {"op": "add", "path": "members", "value": refs(inner)}, of=GROUP)
+    leaver = keys[0] if who == "person" else inner
+    if how == "restoration":
+        gone = {"op": "remove", "path": "members", "value": refs(*keys[:8])}
+        desk.patch(group, gone, of=GROUP)
+        desk.patch(group, {"op": "add", "path": "members", "value": refs(keys[0])}, of=GROUP)
+        (hold,) = holds(deps, tenant)
+        decide(deps, tenant, guard.restore, hold.id)
     told, done = list[str](), threading.Event()
 
-    def let_go():
+    others = refs(keys[9])
+    let_go = {
+        "remove": lambda: desk.patch(group, {"op": "remove", "path": "members", "value": refs(leaver)}, of=GROUP),
+        "put": lambda: desk.put(group, GROUP, displayName="G", members=others),
+        "delete": lambda: desk.delete(group, GROUP),
+        "restoration": lambda: guard.go_on(deps),
+    }[how]  # fmt: skip
+
+    def meanwhile():
         try:
-            if how == "remove":
-                desk.patch(
-                    group, {"op": "remove", "path": "members", "value": refs(keys[0])}, of=GROUP
-                )
-            elif how == "put":
-                desk.put(group, GROUP, displayName="G", members=refs(keys[1]))
-            else:
-                desk.delete(group, GROUP)
+            let_go()
         except Unavailable as error:
             told.append(error.code)
         done.set()
 
-    letting_go = threading.Thread(target=let_go)
+    letting_go = threading.Thread(target=meanwhile)
+
+    def then_the_other_begins(lock):
+        def held(tx, key):
+            found = lock(tx, key)
+            if not letting_go.ident:
+                letting_go.start()
+                done.wait(1)  # as far as it gets
+            return found
+
+        return held
+
+    for module in (scim, people):
+        monkeypatch.setattr(module, "lock", then_the_other_begins(module.lock))
     try:
-        with deps.db.tx(tenant.id) as tx:
-            people.lock(tx, keys[0])
-            letting_go.start()
-            done.wait(1)
-            memberships.forget(tx, keys[0])
+        desk.delete(leaver, USER if who == "person" else GROUP)
     except Unavailable as error:
         told.append(error.code)
     letting_go.join()
     assert told == []
     with deps.db.read(tenant.id) as read:
-        left = memberships.members(read, [group])[group]
-    assert [one.id for one in left] == ([] if how == "delete" else [keys[1]])
+        left = {one.id for one in memberships.members(read, [group]).get(group, ())}
+    assert leaver not in left
+    assert left == {
+        "remove": {*keys} - {leaver}, "put": {keys[9]}, "delete": set(), "restoration": {*keys} - {leaver},
+    }[how]  # fmt: skip

@@ -8,7 +8,7 @@ from app.flows import provision
 from app.flows.provision_act import Client
 from scim.custom import STANDARD
 from scim.errors import InvalidValue
-from scim.schemas import GROUP
+from scim.schemas import GROUP, USER
 from tests.provisioning import Desk, ids, refs
 
 
@@ -116,3 +116,34 @@ def test_a_thousand_members_are_one_change(desk, deps):
     desk.patch(key, {"op": "replace", "path": "members", "value": refs(*found[1:])}, of=GROUP)
     assert ids(desk.get(key, GROUP)) == set(found[1:])
     assert desk.log(key)[0][1] == {"request": "PATCH", "added": 500, "removed": 1}
+
+
+@pytest.mark.parametrize("of", [USER, GROUP])
+def test_a_group_that_loses_a_deleted_member_is_another_version(desk, clock, of):
+    name = {"userName": "u"} if of is USER else {"displayName": "Inner"}
+    member, other = desk.create(of, **name)["id"], desk.create(userName="other")["id"]
+    own = refs(other) if of is GROUP else []
+    if own:
+        desk.put(member, GROUP, displayName="Inner", members=own)
+    groups = [
+        desk.create(GROUP, displayName=f"G{n}", members=refs(member, other))["id"] for n in range(2)
+    ]
+    alone = desk.create(GROUP, displayName="Alone", members=refs(other))["id"]
+    clock.move(minutes=1)
+    desk.delete(member, of)
+    for key in groups:
+        group = desk.get(key, GROUP)
+        assert group["meta"]["version"] == 'W/"2"'
+        assert group["meta"]["lastModified"] > group["meta"]["created"]
+        assert ids(group) == {other}
+    assert desk.get(alone, GROUP)["meta"]["version"] == 'W/"1"'
+
+
+def test_groups_that_are_in_each_other_can_be_deleted(desk):
+    first, second = (desk.create(GROUP, displayName=name)["id"] for name in "AB")
+    for one, other in ((first, second), (second, first)):
+        desk.put(one, GROUP, displayName="G", members=refs(other))
+    desk.delete(first, GROUP)
+    assert ids(desk.get(second, GROUP)) == set()
+    desk.delete(second, GROUP)
+    assert desk.total(of=GROUP) == 0

@@ -91,7 +91,7 @@ def test_who_is_restored_at_the_last_moment_is_not_dropped(desk, deps, tenant, c
     clock.move(days=91)
     before = deps.clock() - timedelta(days=90)
     with deps.db.system() as system:
-        assert scim_retention.over(system, before, 10) == [(tenant.id, key)]
+        assert scim_retention.over(system, before, 10) == [(tenant.id, "User", key)]
     assert desk.create(**ADA)["id"] == key
     with deps.db.tx(tenant.id) as tx:
         assert scim_retention.drop(tx, [key], before) == []

@@ -99,3 +99,10 @@ def test_what_waits_to_be_fetched_is_seen_and_why(run, deps, tenant):
     told(run("destination", "disable", made["id"]))
     (lane,) = told(run("outbox", "lanes"))
     assert (lane["state"], lane["why"]) == ("off", "The receiver is switched off.")
+
+
+def test_a_destination_is_removed(run):
+    made = told(run(*ADD, "set-poll"))
+    assert told(run("destination", "remove", made["id"])) == {"id": made["id"], "removed": True}
+    assert told(run("destination", "list")) == []
+    assert run("destination", "remove", made["id"]).exit_code == 1

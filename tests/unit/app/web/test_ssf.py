@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
+from dataclasses import replace
 
 import jwt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.flows import event_streams, tenancy
+from app.flows import bearers, event_streams, tenancy
 from app.flows.event_streams import Wanted
 from app.store import tokens
 from app.web import ssf
@@ -40,6 +40,17 @@ def poll(site, stream):
         return site.test_client().post("/ssf/poll", data=data, headers=headers)
 
     return send
+
+
+@pytest.fixture
+def set_to(site, deps, monkeypatch):
+    """Changes settings of the site."""
+
+    def change(**settings):
+        changed = replace(deps, settings=deps.settings.model_copy(update=settings))
+        monkeypatch.setitem(site.extensions, "ostiary", changed)
+
+    return change
 
 
 def refused(answer, status, code):
@@ -95,19 +106,70 @@ def test_what_is_refused_comes_no_more(idp, poll):
     assert poll({"setErrs": said, "returnImmediately": True}).json["sets"] == {}
 
 
-def test_who_does_not_want_an_answer_at_once_waits_for_an_event(idp, poll):
-    got = []
-    asking = threading.Thread(target=lambda: got.append(poll({})))
-    asking.start()
-    idp.user()
-    asking.join(ssf._LONGEST_WAIT + 5)
-    assert len(got[0].json["sets"]) == 1
+def test_who_does_not_want_an_answer_at_once_waits_for_an_event(idp, poll, monkeypatch):
+    """The event comes while it waits: it is made where the wait would sleep."""
+    slept = []
+
+    def meanwhile(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            idp.user()
+
+    monkeypatch.setattr(ssf.time, "sleep", meanwhile)
+    assert len(poll({}).json["sets"]) == 1
+    assert slept == [ssf._LOOK_EVERY] * 3
 
 
-def test_only_some_wait_and_the_others_are_answered_at_once(poll, monkeypatch):
-    monkeypatch.setattr(ssf, "_WAITING", threading.BoundedSemaphore(1))
-    assert ssf._WAITING.acquire(blocking=False)
+def test_one_of_a_tenant_waits_and_a_quarter_of_the_threads(
+    poll, set_to, deps, tenant, other_tenant, monkeypatch
+):
+    """The others are answered at once: whoever waits holds a thread that others would work in."""
+    set_to(web_threads=8)
+    other = event_streams.add(deps, other_tenant.slug, Wanted())
+    waiting = []
+
+    def meanwhile(_):
+        waiting.append(set(ssf._WAITING))
+        monkeypatch.setattr(ssf, "_LONGEST_WAIT", -1)
+        if len(waiting) == 1:
+            assert poll({}).json["sets"] == {}
+            poll({}, token=other.token)
+
+    monkeypatch.setattr(ssf.time, "sleep", meanwhile)
+    monkeypatch.setattr(ssf, "_LOOK_EVERY", 0)
     assert poll({}).json == {"sets": {}, "moreAvailable": False}
+    assert waiting[0] == {tenant.id}
+    assert not ssf._WAITING
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_where_threads_are_few_nobody_waits(poll, set_to, monkeypatch, threads):
+    set_to(web_threads=threads)
+    monkeypatch.setattr(ssf.time, "sleep", lambda _: pytest.fail("it waits"))
+    assert poll({}).json == {"sets": {}, "moreAvailable": False}
+
+
+def test_a_token_for_reading_acknowledges_nothing(idp, poll, deps, tenant, stream):
+    idp.user()
+    with deps.db.tx(tenant.id) as tx:
+        reads = bearers.issue(
+            deps, tx, "operator", bearers.Wanted(kind="set", client=stream.id, scope="read")
+        )[1]
+    (jti,) = poll(token=reads).json["sets"]
+    for said in ({"ack": [jti]}, {"setErrs": {jti: {"err": "invalid_key"}}}):
+        answer = poll(said, token=reads)
+        refused(answer, 403, "access_denied")
+        assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    assert list(poll().json["sets"]) == [jti]
+
+
+def test_that_it_is_to_wait_is_no_fault_of_the_receiver_s_words(poll, set_to):
+    set_to(scim_rate=1)
+    answers = [poll() for _ in range(4)]
+    throttled = next(one for one in answers if one.status_code == 429)
+    assert throttled.content_type == "application/problem+json"
+    assert throttled.headers["Retry-After"] == "1"
+    assert "err" not in throttled.json
 
 
 def test_a_wait_ends(poll, monkeypatch):
