@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from app import config, deps
 from app.store.migrate import require_current
@@ -51,8 +55,37 @@ def create_app(given: deps.Deps | None = None) -> Flask:
     return app
 
 
+class _NoSession(SessionInterface):
+    """Flask's own session is not used: ours are rows (`app.store.sessions`)."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002
+        return self._none
+
+
 class _App(Flask):
-    """Flask with handlers that are plain functions, so that none has to be asked whether it is."""
+    """Flask without what its ways cost at each request and nobody here asks for.
+
+    Handlers are plain functions, and rules are of paths alone: no Host header is read to find one.
+    """
+
+    session_interface = _NoSession()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        if request is None:
+            return super().create_url_adapter(request)
+        environ = request.environ
+        return MapAdapter(
+            self.url_map, self.address.netloc, environ.get("SCRIPT_NAME", ""), "", self.address.scheme,
+            request.path, request.method, request.query_string.decode("latin-1"),
+        )  # fmt: skip
+
+    @cached_property
+    def address(self) -> SplitResult:
+        """Ours, to which redirects lead."""
+        ready: deps.Deps = self.extensions["ostiary"]
+        return urlsplit(ready.settings.base_url)

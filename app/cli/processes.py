@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -98,9 +99,18 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self._options = {
             **options,
             "bind": f"fd://{listener}",
-            "post_worker_init": lambda _worker: _tell(report, f"up {options['workers']}"),
+            "post_worker_init": lambda _worker: self._begun(report),
+            "worker_exit": lambda _server, _worker: logs.flush(),
         }
         super().__init__()
+
+    def _begun(self, report: int | None) -> None:
+        logs.gather()
+        # What is loaded stays, and requests leave next to nothing in circles: there is little to look for.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
+        _tell(report, f"up {self._options['workers']}")
 
     def load_config(self) -> None:
         for name, value in self._options.items():

@@ -38,7 +38,7 @@ def issue(deps: Deps, tx: Tx, by: str, wanted: Wanted) -> tuple[str, str]:
 
     Raises NotFound, Invalid or Refused (the person may not enter).
     """
-    if (wanted.kind == "api") != (wanted.person_id is not None):
+    if (wanted.kind == tokens.OF_PERSON) != (wanted.person_id is not None):
         raise Invalid("An api token is a person's, every other the organization's.")
     if wanted.scope not in SCOPES:
         raise Invalid("A token may read or write.")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _open: ContextVar[int] = ContextVar("open_transactions", default=0)
 
 
-@contextmanager
-def entered() -> Iterator[None]:
-    """Mark a transaction as open for the duration of the block."""
+def enter() -> None:
+    """Note that a transaction is open; `leave` ends it."""
     _open.set(_open.get() + 1)
-    try:
-        yield
-    finally:
-        # Counted down, not set back: blocks need not end in the order in which they were nested.
-        _open.set(_open.get() - 1)
+
+
+def leave() -> None:
+    """Note that one is over. Counted down, not set back: they need not end in the order in which they began."""
+    _open.set(_open.get() - 1)
 
 
 def is_open() -> bool:

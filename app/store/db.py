@@ -1,6 +1,7 @@
-"""Engines and the three handles. Flows open them; store functions take them first and never commit.
+"""The three handles. Flows open them; store functions take them first and never commit.
 
 `read(tenant)`  a snapshot; never takes the write lock
+`glance(tenant)`  for a row or two: each statement sees what is committed at its own moment
 `tx(tenant)`    the write transaction; commits on a clean exit, else rolls back
 `system()`      across tenants: look-ups before a tenant is known, and the worker's claims
 `snapshot()`    across tenants, all of one instant: for a backup
@@ -10,44 +11,24 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    bindparam,
-    create_engine,
-    event,
-    exc,
-    func,
-    make_url,
-    select,
-    true,
-)
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Engine, bindparam, exc, func, select, true
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from app.kernel import transaction
 from app.kernel.tenant import TenantId
-from app.store import chain, faults
+from app.store import chain, engines, faults
 from app.store.chain import Entry
 from app.store.faults import Moment
 from app.store.gate import WriterGate
 from app.store.prepared import run
 from keys.seal import Seal
 
-_BUSY_MS = 10_000
-_OPTIONS = "-c synchronous_commit=on -c TimeZone=UTC -c plan_cache_mode=force_custom_plan"
-"""Each execution is planned with its own values and today's tables.
-
-Connections live long, and a plan kept from when the tables were empty stands until they are analyzed. Finding
-the person of a session with one, after 6,000 people and 12,000 sessions had come, took 14 s instead of 0.4 ms.
-Planning anew costs about 7% of a SCIM get and 26% of a create.
-"""
+T = TypeVar("T")
 _NO_TENANT = ""
 _NAME_TENANT = select(func.set_config("ostiary.tenant", bindparam("tenant"), true()))
 """By SQLAlchemy's own way: where it finds the connection lost, it lets go of all that are pooled."""
@@ -99,33 +80,37 @@ class Database:
     def __init__(
         self, url: str, seal: Seal, *, system_url: str | None = None, pool_size: int = 12
     ) -> None:
-        self.url = parse_url(url)
+        self.url = engines.parse_url(url)
         self._seal = seal
         self._kept: dict[Engine, deque[Connection]] = defaultdict(deque)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             path = os.path.abspath(self.url.database or "ostiary.db")  # noqa: PTH100
             self._gate: WriterGate | None = WriterGate(path)
-            self._reader = _sqlite(self.url, "BEGIN")
-            self._writer = self._system = _sqlite(self.url, "BEGIN IMMEDIATE")
+            self._reader = engines.sqlite(self.url, "BEGIN")
+            self._writer = self._system = engines.sqlite(self.url, "BEGIN IMMEDIATE")
             self._system_reader = self._snapshots = self._reader
         else:
             self._gate = None
-            self._writer = _postgres(self.url, pool_size)
+            self._writer = engines.postgres(self.url, pool_size)
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._system = _postgres(parse_url(system_url or url), max(4, pool_size // 2))
+            self._system = engines.postgres(
+                engines.parse_url(system_url or url), max(4, pool_size // 2)
+            )
             self._system_reader = self._system.execution_options(postgresql_readonly=True)
             self._snapshots = self._system.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
 
-    @contextmanager
-    def read(self, tenant: TenantId) -> Iterator[Read]:
+    def read(self, tenant: TenantId) -> AbstractContextManager[Read]:
         """Open a snapshot of one tenant's rows."""
-        with self._begun(self._reader, tenant) as conn:
-            yield Read(conn, tenant)
+        return _Begun(self, self._reader, tenant, Read)
+
+    def glance(self, tenant: TenantId) -> AbstractContextManager[Read]:
+        """Look at one tenant's rows, each statement for itself: on SQLite BEGIN and COMMIT cost as much as it does."""
+        return _Begun(self, self._reader, tenant, Read, alone=self.is_sqlite)
 
     @contextmanager
     def tx(self, tenant: TenantId) -> Iterator[Tx]:
@@ -170,74 +155,56 @@ class Database:
             if noted[tenant]:
                 chain.append(conn, tenant, noted[tenant], self._seal)
 
-    @contextmanager
     def _begun(
         self, engine: Engine, tenant: str, writing: AbstractContextManager[None] | None = None
-    ) -> Iterator[Connection]:
-        moment = Moment.BEGIN
-        try:
-            with writing or nullcontext():
-                conn = self._opened(engine, tenant)
-                try:
-                    moment = Moment.INSIDE
-                    with transaction.entered():
-                        yield conn
-                    if (
-                        writing
-                    ):  # who has only read has changed nothing, whatever becomes of the end
-                        moment = Moment.COMMIT
-                    self._end(conn, "COMMIT")
-                except DBAPIError:
-                    conn.close()
-                    raise
-                except BaseException:
-                    self._undo(engine, conn)
-                    raise
-                self._give_back(engine, conn)
-        except (DBAPIError, exc.TimeoutError) as error:
-            told = faults.unavailable(error, moment)
-            if told is None:
-                raise
-            raise told from error
+    ) -> _Begun[Connection]:
+        return _Begun(self, engine, tenant, _as_it_is, writing)
 
-    def _opened(self, engine: Engine, tenant: str) -> Connection:
-        """Begin; a pooled connection that turns out to be dead is replaced once, and nobody need know."""
+    def opened(self, engine: Engine, tenant: str, *, alone: bool) -> Connection:
+        """Begin, unless statements stand `alone`.
+
+        A pooled connection that turns out to be dead is replaced once, and nobody need know.
+        """
         try:
-            return self._begin(engine, tenant)
+            return self._begin(engine, tenant, alone=alone)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-        return self._begin(engine, tenant)
+        return self._begin(engine, tenant, alone=alone)
 
-    def _undo(self, engine: Engine, conn: Connection) -> None:
+    def undo(self, engine: Engine, conn: Connection, *, alone: bool) -> None:
+        """Roll back."""
         try:
-            self._end(conn, "ROLLBACK")
+            self.end(conn, "ROLLBACK", alone=alone)
         except DBAPIError:
             conn.close()
         else:
-            self._give_back(engine, conn)
+            self.give_back(engine, conn)
 
-    def _end(self, conn: Connection, how: str) -> None:
+    def end(self, conn: Connection, how: str, *, alone: bool) -> None:
+        """End the transaction, by COMMIT or ROLLBACK."""
         if conn.in_transaction():
             (conn.commit if how == "COMMIT" else conn.rollback)()
-        else:  # no statement was SQLAlchemy's own
+        elif not alone:  # no statement was SQLAlchemy's own
             run(conn, how)
 
-    def _give_back(self, engine: Engine, conn: Connection) -> None:
+    def give_back(self, engine: Engine, conn: Connection) -> None:
         """Keep SQLite's open, for the next: the pool's ways cost more than a look at a row."""
         if self.is_sqlite:
             self._kept[engine].append(conn)
         else:
             conn.close()
 
-    def _begin(self, engine: Engine, tenant: str) -> Connection:
+    def _begin(self, engine: Engine, tenant: str, *, alone: bool) -> Connection:
         kept = self._kept[engine]
         try:
             conn = kept.pop()
         except IndexError:
             conn = engine.connect()
         try:
-            if self.is_sqlite:
+            if alone:
+                pass
+            elif self.is_sqlite:
                 run(conn, conn.info["begin"])
             else:
                 conn.begin()
@@ -250,60 +217,67 @@ class Database:
         return conn
 
 
-def parse_url(url: str) -> URL:
-    """Read a database URL; `postgres://` and `postgresql://` both mean psycopg."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() in {"postgres", "postgresql"}:
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() != "sqlite":
-        raise ValueError("the database must be sqlite:/// or postgresql://")
-    return parsed
+class _Begun(Generic[T]):
+    """A transaction as a block: what it ends with decides whether what was done in it stands.
+
+    A class, since a generator's way in and out costs as much as a BEGIN and a COMMIT.
+    """
+
+    __slots__ = ("_alone", "_conn", "_db", "_engine", "_make", "_tenant", "_writing")
+
+    def __init__(
+        self, db: Database, engine: Engine, tenant: Any, make: Callable[[Connection, Any], T],
+        writing: AbstractContextManager[None] | None = None, *, alone: bool = False,
+    ) -> None:  # fmt: skip
+        self._db, self._engine, self._tenant = db, engine, tenant
+        self._make, self._writing, self._alone = make, writing, alone
+
+    def __enter__(self) -> T:
+        if self._writing:
+            self._writing.__enter__()
+        try:
+            self._conn = self._db.opened(self._engine, self._tenant, alone=self._alone)
+        except BaseException as error:
+            if self._writing:
+                self._writing.__exit__(None, None, None)
+            _tell(error, Moment.BEGIN)
+            raise
+        transaction.enter()
+        return self._make(self._conn, self._tenant)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        transaction.leave()
+        fault, moment = error, Moment.INSIDE
+        try:
+            if error is None:
+                # Who has only read has changed nothing, whatever becomes of the end.
+                moment = Moment.COMMIT if self._writing else moment
+                try:
+                    self._db.end(self._conn, "COMMIT", alone=self._alone)
+                except BaseException as failed:  # noqa: BLE001 - raised below, once all is given back
+                    fault = failed
+            if fault is None:
+                self._db.give_back(self._engine, self._conn)
+            elif isinstance(fault, DBAPIError):
+                self._conn.close()
+            else:
+                self._db.undo(self._engine, self._conn, alone=self._alone)
+        finally:
+            if self._writing:
+                self._writing.__exit__(None, None, None)
+        if fault is not None:
+            _tell(fault, moment)
+            if fault is not error:
+                raise fault
 
 
-def _sqlite(url: URL, begin: str) -> Engine:
-    # Without a pool: as many are open as threads have been in here at once.
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def connect(dbapi: Any, record: Any) -> None:
-        dbapi.isolation_level = None
-        record.info["begin"] = begin
-        for pragma in (
-            f"busy_timeout = {_BUSY_MS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "temp_store = MEMORY",
-            "cache_size = -16000",
-        ):
-            dbapi.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begun(conn: Connection) -> None:
-        if not conn.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
-            run(conn, begin)
-
-    return engine
+def _as_it_is(conn: Connection, tenant: object) -> Connection:  # noqa: ARG001
+    return conn
 
 
-def _postgres(url: URL, pool_size: int) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_timeout=15,
-        pool_pre_ping=False,
-        # An error's text goes to the log, and values are people's data.
-        hide_parameters=True,
-        connect_args={
-            "options": _OPTIONS,
-            "connect_timeout": 5,
-            # A server that vanished without a word is noticed within half a minute.
-            "keepalives_idle": 15,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-        },
-    )
-    event.listen(engine, "handle_error", faults.without_values)
-    return engine
+def _tell(error: BaseException, moment: Moment) -> None:
+    """Raise Unavailable where a fault means that."""
+    if isinstance(error, DBAPIError | exc.TimeoutError):
+        told = faults.unavailable(error, moment)
+        if told is not None:
+            raise told from error

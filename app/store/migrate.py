@@ -22,7 +22,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from app.kernel.errors import Unavailable
-from app.store.db import Database, parse_url
+from app.store.db import Database
+from app.store.engines import parse_url
 from app.store.gate import WriterGate
 from app.store.rls import secure
 

@@ -6,7 +6,7 @@ import secrets
 
 import psycopg
 
-from app.store.db import parse_url
+from app.store.engines import parse_url
 
 
 def make_roles(admin_url: str) -> dict[str, str] | None:

@@ -32,6 +32,9 @@ from app.store.tables.people import person
 from app.store.tables.tenants import tenant, token
 from app.store.types import Time
 
+OF_PERSON = "api"
+"""The kind of token that is a person's; every other is a tenant's."""
+
 _TOUCH_AFTER = timedelta(minutes=1)
 
 
@@ -73,9 +76,11 @@ _SHOWN = token.c[
 _creator, _whose = person.alias("creator"), person.alias("whose")
 _ADD = insert(token)
 _DROP = delete(token).where(token.c.tenant_id == bindparam("of"), token.c.id == bindparam("which"))
-_STANDING = Prepared(
+_KEPT = (
     select(
-        *token.c["id", "kind", "client", "scope", "person_id", "digest", "last_used_at"],
+        *token.c[
+            "id", "kind", "client", "scope", "person_id", "digest", "last_used_at", "expires_at"
+        ],
         tenant.c.slug,
         tenant.c.name,
         tenant.c.enabled,
@@ -84,19 +89,18 @@ _STANDING = Prepared(
         tenant.c.scim_schemas,
     )
     .join(tenant, tenant.c.id == token.c.tenant_id)
-    .outerjoin(
-        person, (person.c.tenant_id == token.c.tenant_id) & (person.c.id == token.c.person_id)
-    )
     .where(
         token.c.tenant_id == bindparam("tenant"),
         token.c.id == bindparam("id"),
         token.c.kind == bindparam("kind"),
         token.c.revoked_at.is_(None),
-        or_(token.c.expires_at.is_(None), token.c.expires_at > bindparam("now", type_=Time)),
         tenant.c.enabled,
-        or_(token.c.person_id.is_(None), MAY_ENTER),
     )
 )
+_OF_TENANT = Prepared(_KEPT.where(token.c.person_id.is_(None)))
+_OF_PERSON = Prepared(_KEPT.join(
+    person, (person.c.tenant_id == token.c.tenant_id) & (person.c.id == token.c.person_id)
+).where(MAY_ENTER))  # fmt: skip
 _REVOKED = Prepared(
     update(token).where(
         token.c.tenant_id == bindparam("of"),
@@ -113,10 +117,11 @@ def standing(read: Read, presented: Credential, kind: str, now: datetime) -> Tok
 
     A person's token stands only while sign-in is open to that person.
     """
-    row = _STANDING.first(
-        read.conn, {"tenant": read.tenant, "id": presented.id, "kind": kind, "now": now}
-    )
+    statement = _OF_PERSON if kind == OF_PERSON else _OF_TENANT
+    row = statement.first(read.conn, {"tenant": read.tenant, "id": presented.id, "kind": kind})
     if row is None or not credential.matches(presented, row.digest):
+        return None
+    if row.expires_at is not None and row.expires_at <= now:
         return None
     owner = Tenant(read.tenant, row.slug, row.name, row.enabled, row.home_page, row.scim_schemas)
     stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER

@@ -36,8 +36,8 @@ def bearer(kind: str) -> Token:
 
 
 @contextmanager
-def reading(kind: str) -> Iterator[tuple[Token, Read]]:
-    """The same, with the snapshot in which it was found; raises Unauthenticated."""
+def reading(kind: str, *, glance: bool = False) -> Iterator[tuple[Token, Read]]:
+    """The same, with the snapshot in which it was found, or a mere glance; raises Unauthenticated."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("Send a bearer token in the Authorization header.")
@@ -46,7 +46,7 @@ def reading(kind: str) -> Iterator[tuple[Token, Read]]:
         raise Unauthenticated("The token is not one of ours.", code=_INVALID)
     deps = here.deps()
     now = deps.clock()
-    with deps.db.read(presented.tenant) as read:
+    with (deps.db.glance if glance else deps.db.read)(presented.tenant) as read:
         token = tokens.standing(read, presented, kind, now)
         if token is None:
             raise Unauthenticated("The token is unknown, expired or revoked.", code=_INVALID)

@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 from app.kernel.errors import Refused, Unavailable
 from app.store import guard, outbox
 from app.store.migrate import SchemaAhead, SchemaUnfit, require_current
-from app.web import here, metrics
+from app.web import here, logs, metrics
 
 
 def install(app: Flask) -> None:
@@ -45,6 +45,7 @@ def exposed() -> Response:
     )
     if not allowed:
         raise Refused("Metrics need the bearer token of OSTIARY_METRICS_TOKEN.")
+    logs.flush()
     with here.deps().db.system() as system:
         body, kind = metrics.exposition(outbox.counts(system), guard.open_holds(system))
     return Response(body, content_type=kind)

@@ -129,6 +129,16 @@ def test_the_log_is_json_a_line(served: Served):
         assert {"event", "level", "timestamp"} <= set(json.loads(line)), line
 
 
+def test_each_request_has_its_line_also_those_before_the_end(served: Served):
+    ids = [f"request-{number:04}" for number in range(300)]
+    with requests.Session() as client:
+        for one in ids:
+            client.get(served.url + "/healthz", headers={"X-Request-Id": one}, timeout=10)
+    assert served.stop() == 0
+    told = [line["request_id"] for line in served.lines() if line["event"] == "request"]
+    assert [one for one in told if one.startswith("request-")] == ids
+
+
 def test_the_doctor_finds_what_is_wrong(served: Served):
     served.founded("tenant", "domain", "acme.example", "--tenant", "acme", "--verified")
     examined = served.ostiary("doctor", "--json")

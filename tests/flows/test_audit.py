@@ -17,7 +17,7 @@ from app.deps import Deps, assemble
 from app.flows import tenancy
 from app.store import audit
 from app.store.chain import End
-from app.store.db import parse_url
+from app.store.engines import parse_url
 from keys.seal import Seal
 from tests.conftest import SECRET
 

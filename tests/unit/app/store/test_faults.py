@@ -100,7 +100,7 @@ def test_a_fault_of_our_own_sql_is_not_laid_at_the_databases_door(error):
 def test_a_database_that_others_hold_is_busy(deps, tenant, monkeypatch):
     if not deps.db.is_sqlite:
         return
-    monkeypatch.setattr("app.store.db._BUSY_MS", 1)
+    monkeypatch.setattr("app.store.engines._BUSY_MS", 1)
     impatient = Database(str(deps.db.url), deps.seal)
     other = sqlite3.connect(str(deps.db.url.database), isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -199,7 +199,7 @@ def test_a_connection_lost_at_the_commit_leaves_it_unknown(request, deps, tenant
 def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkeypatch, handle):
     fault = of_sqlite(sqlite3.SQLITE_IOERR) if deps.db.is_sqlite else of_postgres()
 
-    def lost(*_):
+    def lost(*_, **__):
         raise fault
 
     opened = {
@@ -209,7 +209,7 @@ def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkey
         "tx": lambda: deps.db.tx(tenant.id),
         "system to write": lambda: deps.db.system(write=True),
     }[handle]
-    monkeypatch.setattr(Database, "_end", lost)
+    monkeypatch.setattr(Database, "end", lost)
     with pytest.raises(Unavailable) as told, opened():
         pass
     writes = handle in {"tx", "system to write"}

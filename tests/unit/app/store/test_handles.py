@@ -24,6 +24,25 @@ def test_a_write_is_seen_after_its_commit_and_not_after_a_failure(deps, tenant):
         assert people.by_user_name(read, "bob") is None
 
 
+def test_a_glance_sees_what_is_committed_and_leaves_nothing_open(deps, tenant):
+    someone = Person(deps.ids.new(), user_name="Ada")
+    count = text("SELECT count(*) FROM person")
+    with deps.db.glance(tenant.id) as read:
+        assert people.get(read, someone.id) is None
+        assert read.conn.execute(count).scalar_one() == 0
+    with deps.db.tx(tenant.id) as tx:
+        people.add(tx, someone, deps.clock())
+    for _ in range(2):
+        with deps.db.glance(tenant.id) as read:
+            assert people.get(read, someone.id).user_name == "Ada"
+    with pytest.raises(RuntimeError), deps.db.glance(tenant.id) as read:
+        assert read.conn.execute(count).scalar_one() == 1
+        raise RuntimeError
+    if deps.db.is_sqlite:
+        with deps.db.glance(tenant.id) as read:
+            assert not read.conn.connection.driver_connection.in_transaction
+
+
 def test_what_goes_wrong_in_the_database_is_told_without_the_values(deps, tenant):
     db = deps.db
     for handle in (db.system(), db.system(write=True), db.read(tenant.id), db.tx(tenant.id)):
