@@ -37,9 +37,10 @@ from app.store.tables.outbox import delivery, delivery_attempt, event
 from bench import report
 from bench.client import Client
 from bench.gateway import DATABASES, TENANT, Gateway, database
-from bench.procs import ROOT, Server, free_port
+from bench.procs import ROOT, Server
 from lti import ags
 from lti.registration import Registration
+from tests.ports import free_port
 
 LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
 ILL = {"error_rate": 0.2, "slow_ms": 5, "only": "/lms/api/"}

@@ -15,7 +15,8 @@ from typing import Any
 
 from app import config
 from app.cli.processes import gunicorn_options
-from bench.procs import ROOT, NotRunning, Server, free_port
+from bench.procs import ROOT, NotRunning, Server
+from tests.ports import free_port
 from tests.postgres import Server as Postgres
 
 TENANT = "bench"

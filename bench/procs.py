@@ -101,13 +101,6 @@ class Server:
         return self._log.read_text(errors="replace")[-2000:]
 
 
-def free_port() -> int:
-    """Return a loopback port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _end_with_the_bench() -> None:
     # Even when the bench is killed outright no server stays behind (prctl(2), Linux).
     pr_set_pdeathsig = 1

@@ -14,9 +14,10 @@ import requests
 
 from tests.demo import eventually
 from tests.interop.browser import Desk, chromium, frame_of, inspect
-from tests.interop.gateway import Gateway, Process, free_port
+from tests.interop.gateway import Gateway, Process
 from tests.interop.person import answer
 from tests.interop.tls import Front
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright

@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from tests.demo import eventually
-from tests.interop.gateway import Gateway, Process, free_port
+from tests.interop.gateway import Gateway, Process
+from tests.ports import free_port
 from tests.visitor import Page, Visitor
 
 pytestmark = pytest.mark.interop
