@@ -43,7 +43,7 @@ def cast_item(attribute: Attribute, value: Any, path: str) -> Any | None:
     if value is None or value in ("", [], {}):
         return None
     if attribute.is_complex:
-        return _complex(attribute, value, path)
+        return assigned(parts(attribute, value, path))
     if isinstance(value, dict):
         value = _wrapped(value, path)
     return _SIMPLE[attribute.type](value, path)
@@ -62,9 +62,11 @@ def is_primary(item: Any) -> bool:
     return isinstance(item, dict) and item.get("primary") is True
 
 
-def is_void(item: Any) -> bool:
-    """Whether an entry holds nothing but labels: a type without a value."""
-    return isinstance(item, dict) and item.keys() <= _LABELS
+def is_void(attribute: Attribute, item: Any) -> bool:
+    """Whether an entry holds nothing but labels, where the schema has more to hold: a type without a value."""
+    if not isinstance(item, dict) or not item.keys() <= _LABELS:
+        return False
+    return any(sub.name not in _LABELS for sub in attribute.sub_attributes)
 
 
 def by_name(members: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -92,20 +94,29 @@ def _wrapped(value: dict[str, Any], path: str) -> Any:
     raise InvalidValue(f"{path} takes a simple value, not an object.")
 
 
-def _complex(attribute: Attribute, value: Any, path: str) -> dict[str, Any] | None:
+def parts(attribute: Attribute, value: Any, path: str) -> dict[str, Any] | None:
+    """What is said of the sub-attributes of one complex value: None for each that is to be unassigned.
+
+    None where the value as a whole is unassigned. Raises InvalidValue.
+    """
+    if value is None or value in ("", []):
+        return None
     if not isinstance(value, dict):
         # `"manager": "271"`: a bare value stands for the `value` (Entra).
         if attribute.sub("value") is None or isinstance(value, list):
             raise InvalidValue(f"{path} takes an object.")
         value = {"value": value}
     members = by_name(value, path)
-    result: dict[str, Any] = {}
-    for sub in attribute.sub_attributes:
-        if sub.name.lower() in members and not sub.read_only:
-            item = cast(sub, members[sub.name.lower()], f"{path}.{sub.name}")
-            if item is not None:
-                result[sub.name] = item
-    return result or None
+    return {
+        sub.name: cast(sub, members[sub.name.lower()], f"{path}.{sub.name}")
+        for sub in attribute.sub_attributes
+        if sub.name.lower() in members and not sub.read_only
+    }
+
+
+def assigned(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The complex value of these parts, or None where nothing remains of it."""
+    return {name: part for name, part in (said or {}).items() if part is not None} or None
 
 
 def _string(value: Any, path: str) -> str | None:

@@ -6,7 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from scim.attributes import Attribute, AttrPath
-from scim.cast import cast, cast_item, check_items, distinct, is_primary, is_void, only
+from scim.cast import (
+    assigned,
+    cast,
+    cast_item,
+    check_items,
+    distinct,
+    is_primary,
+    is_void,
+    only,
+    parts,
+)
 from scim.errors import InvalidValue, NoTarget
 from scim.evaluate import matches_item
 from scim.nodes import PatchPath, equalities
@@ -21,11 +31,14 @@ def assign(
     """
     if path.selector is None and path.sub is None:
         given = cast(attribute, value, path.text) or []
+        if not given and value:
+            _check_names(attribute, value, path.text)
         return given or None if op == "replace" else _added(given, current, path.text)
     items = list(current)
     touched = _selected(path, attribute, items)
     for index in touched:
-        items[index] = _altered(path, attribute, op, value, items[index])
+        after = _altered(path, attribute, op, value, items[index])
+        items[index] = _marked(attribute, items[index], after)
     if not touched:
         made = _made(path, attribute, value)
         if made is not None:
@@ -51,10 +64,29 @@ def remove(
     items = [
         item
         if i not in selected
-        else (None if path.sub is None else with_part(item, path.sub, None))
+        else (
+            None if path.sub is None else _marked(attribute, item, with_part(item, path.sub, None))
+        )
         for i, item in enumerate(current)
     ]
     return _settled(items, [], path.text)
+
+
+def without_emptied(items: list[Any]) -> list[Any] | None:
+    """Without the entries of which a request has left no more than labels.
+
+    To be done when all of it is done: what it takes from an entry it may give it anew.
+    """
+    return [item for item in items if not isinstance(item, _Emptied)] or None
+
+
+class _Emptied(dict[str, Any]):
+    """An entry that had a value before the request."""
+
+
+def _marked(attribute: Attribute, before: Any, after: Any) -> Any:
+    had = isinstance(before, _Emptied) or not is_void(attribute, before)
+    return _Emptied(after) if had and is_void(attribute, after) else after
 
 
 def _check_names(attribute: Attribute, value: Any, text: str) -> None:
@@ -111,11 +143,17 @@ def _key(item: Any) -> Any:
 
 def _altered(path: PatchPath, attribute: Attribute, op: str, value: Any, item: Any) -> Any:
     if path.sub is not None:
-        return with_part(item, path.sub, cast(path.sub, value, path.text))
-    given = cast_item(attribute, only(value, path.text), path.text)
-    if given is None or not isinstance(given, dict):
-        return given
-    return (item if op == "add" else _described(path, attribute)) | given
+        part = cast(path.sub, value, path.text)
+        return item if part is None and op == "add" else with_part(item, path.sub, part)
+    if not attribute.is_complex:
+        given = cast_item(attribute, only(value, path.text), path.text)
+        return item if given is None and op == "add" else given
+    said = parts(attribute, only(value, path.text), path.text)
+    if said is None:
+        return item if op == "add" else None
+    # Whoever only takes parts away leaves the rest as it is.
+    keeps = op == "add" or assigned(said) is None
+    return assigned((item if keeps else _described(path, attribute)) | said)
 
 
 def _made(path: PatchPath, attribute: Attribute, value: Any) -> Any | None:
@@ -152,16 +190,17 @@ def _described(path: PatchPath, attribute: Attribute, *, strict: bool = False) -
 
 
 def _settled(items: list[Any], touched: list[int], text: str) -> list[Any] | None:
-    """Void entries dropped, and those that have become alike but for one (RFC 7643 §2.4); one that
-    has become primary takes it from the others (RFC 7644 §3.5.2).
+    """Those that have become alike dropped but for one (RFC 7643 §2.4); one that has become primary
+    takes it from the others (RFC 7644 §3.5.2).
     """
     primaries = {i for i in touched if is_primary(items[i])}
     if len(primaries) > 1:
         raise InvalidValue(f"Only one of {text} may be primary.")
     if primaries:
         items = [
-            item | {"primary": False} if is_primary(item) and i not in primaries else item
+            type(item)(item | {"primary": False})
+            if is_primary(item) and i not in primaries
+            else item
             for i, item in enumerate(items)
         ]
-    kept = distinct(item for item in items if not is_void(item))
-    return check_items(kept, text) or None
+    return check_items(distinct(items), text) or None

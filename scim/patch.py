@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from scim import entries, quirks
 from scim.attributes import Attribute, ResourceType
-from scim.cast import by_name, cast
+from scim.cast import assigned, by_name, cast, only, parts
 from scim.errors import (
     InvalidPath,
     InvalidSyntax,
@@ -33,6 +33,8 @@ from scim.nodes import PatchPath
 from scim.resource import ALWAYS_SAID, Resource, check_immutable, check_required, is_kept
 
 MAX_OPERATIONS: Final = 1_000
+_MOST_LOOKS: Final = 20_000
+_LONG_FILTER: Final = 64
 _OPS: Final = frozenset({"add", "remove", "replace"})
 
 
@@ -65,13 +67,16 @@ def parse_operations(body: Any, kind: str = quirks.AUTO) -> tuple[Operation, ...
     if not isinstance(raw, list) or not raw:
         raise InvalidSyntax("Operations must be an array of at least one operation.")
     operations: list[Operation] = []
+    counted = 0
     for item in raw:
         if not isinstance(item, dict):
             raise InvalidSyntax("Each of Operations must be a JSON object.")
         meant = quirks.normalise(by_name(item, "An operation"), kind)
-        operations.extend(_operation(one) for one in meant)
-        if len(operations) > MAX_OPERATIONS:
+        new = [_operation(one) for one in meant]
+        counted += sum(map(_count, new))
+        if counted > MAX_OPERATIONS:
             raise PayloadTooLarge(f"A PATCH may have {MAX_OPERATIONS} operations at most.")
+        operations += new
     return tuple(operations)
 
 
@@ -82,13 +87,14 @@ def apply(
     patcher = _Patcher(resource, of)
     for operation in operations:
         patcher.run(operation)
+    patcher.settle()
     check_required(patcher.resource, of)
     return PatchResult(patcher.resource, patcher.resource != resource, patcher.edits.changes())
 
 
 def _operation(raw: quirks.RawOperation) -> Operation:
     op, path = raw.get("op"), raw.get("path")
-    if op not in _OPS:
+    if not isinstance(op, str) or op not in _OPS:
         raise InvalidSyntax("An operation's op is add, remove or replace.")
     if path is not None and not isinstance(path, str):
         raise InvalidPath("An operation's path must be a string.")
@@ -99,6 +105,14 @@ def _operation(raw: quirks.RawOperation) -> Operation:
     return Operation(op, path, raw.get("value"))
 
 
+def _count(operation: Operation) -> int:
+    """How many an operation counts for: without a path, each attribute that it names is one."""
+    if not isinstance(operation.value, dict):
+        return 1
+    inner = (one for one in operation.value.values() if isinstance(one, dict))
+    return max(1, len(operation.value) + sum(map(len, inner)))
+
+
 class _Patcher:
     """One run over one resource. Values are replaced, never altered in place."""
 
@@ -106,6 +120,8 @@ class _Patcher:
         self.resource: Resource = dict(resource)
         self.edits = MemberEdits()
         self._of = of
+        self._looks = 0
+        self._touched: set[tuple[str | None, str]] = set()
 
     def run(self, operation: Operation) -> None:
         if operation.path is None:
@@ -117,6 +133,13 @@ class _Patcher:
             return
         self._refuse_read_only(path, path.attribute)
         self._one(path, path.attribute, operation.op, operation.value)
+
+    def settle(self) -> None:
+        """Drop the entries that were emptied on the way."""
+        for urn, name in self._touched:
+            holder = self.resource if urn is None else dict(self.resource.get(urn, {}))
+            left = entries.without_emptied(holder.get(name, []))
+            self._put(urn, holder, name, left)
 
     def _assign_each(self, prefix: str, op: str, value: Any) -> None:
         """Each key of the value is a path. Unknown and readOnly ones are ignored, as in a PUT:
@@ -155,21 +178,40 @@ class _Patcher:
             return
         holder = self.resource if path.urn is None else dict(self.resource.get(path.urn, {}))
         current = holder.get(attribute.name)
+        self._look(path, current)
         new = _changed(path, attribute, op, value, current)
-        if not is_kept(attribute, self._of):
+        if not is_kept(attribute, self._of) or (new is None and self._adds_nothing(attribute, op)):
             return
         if new is None and current is not None and attribute.mutability == "immutable":
             raise MutabilityError(f"{path.text} cannot be removed once it is set.")
         check_immutable(attribute, current, new)
         if new is None:
             self._check_removable(attribute, op, path)
-            holder.pop(attribute.name, None)
+        if attribute.multi_valued and attribute.is_complex:
+            self._touched.add((path.urn, attribute.name))
+        self._put(path.urn, holder, attribute.name, new)
+
+    def _put(self, urn: str | None, holder: dict[str, Any], name: str, new: Any) -> None:
+        if new is None:
+            holder.pop(name, None)
         else:
-            holder[attribute.name] = new
-        if path.urn is not None:
-            self.resource[path.urn] = holder
-            if not holder:
-                del self.resource[path.urn]
+            holder[name] = new
+        if urn is None:
+            return
+        self.resource[urn] = holder
+        if not holder:
+            del self.resource[urn]
+
+    def _adds_nothing(self, attribute: Attribute, op: str) -> bool:
+        """An add takes nothing away (RFC 7644 §3.5.2.1); what must have a value is refused all the same."""
+        return op == "add" and not (attribute.required or attribute.name in ALWAYS_SAID)
+
+    def _look(self, path: PatchPath, current: Any) -> None:
+        """Count the entries that a path's filter is asked of: others wait for this request."""
+        if path.selector is not None and isinstance(current, list):
+            self._looks += len(current) * (1 + len(path.text) // _LONG_FILTER)
+        if self._looks > _MOST_LOOKS:
+            raise PayloadTooLarge("This PATCH looks at too many values. Send it in several.")
 
     def _check_removable(self, attribute: Attribute, op: str, path: PatchPath) -> None:
         """RFC 7644 §3.5.2.2. `active` goes only where it is meant: a null could mean anything."""
@@ -209,8 +251,15 @@ def _changed(path: PatchPath, attribute: Attribute, op: str, value: Any, current
             return None
     if path.sub is not None:
         part = cast(path.sub, value, path.text)
-        return entries.with_part(current or {}, path.sub, part) or None
-    new = cast(attribute, value, path.text)
-    if attribute.is_complex and new is not None:
-        return (current or {}) | new
-    return new
+        adds_nothing = part is None and op == "add"
+        return current if adds_nothing else entries.with_part(current or {}, path.sub, part) or None
+    if not attribute.is_complex:
+        return cast(attribute, value, path.text)
+    return _merged(parts(attribute, only(value, path.text), path.text), op, current)
+
+
+def _merged(said: Mapping[str, Any] | None, op: str, current: Any) -> Any:
+    """A complex value with its parts as they are said; what is not spoken of stays (RFC 7644 §3.5.2.3)."""
+    if said is None:
+        return current if op == "add" else None
+    return assigned({**(current or {}), **said})

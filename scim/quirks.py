@@ -51,7 +51,15 @@ def _remove_without_path(operation: RawOperation) -> list[RawOperation]:
     value = operation.get("value")
     if operation.get("op") != "remove" or "path" in operation or not isinstance(value, dict):
         return [operation]
-    return [{"op": "remove", "path": path, "value": what} for path, what in value.items()]
+    # Of members a null names nobody; of all else it says which attribute is meant.
+    return [
+        {
+            "op": "remove",
+            "path": path,
+            "value": [] if what is None and path.lower() == "members" else what,
+        }
+        for path, what in value.items()
+    ]
 
 
 def _value_names_its_path(operation: RawOperation) -> list[RawOperation]:

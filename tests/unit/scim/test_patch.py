@@ -1,6 +1,6 @@
 import pytest
 
-from scim.attributes import Attribute, ResourceType, Schema
+from scim.attributes import Attribute, AttrType, ResourceType, Schema
 from scim.errors import (
     InvalidFilter,
     InvalidPath,
@@ -448,3 +448,145 @@ def test_many_adds_do_not_grow_without_bound(babs):
 def test_a_member_is_added_by_a_filter_and_taken_by_a_value_alone():
     assert members({"op": "add", "path": 'members[value eq "u1"]', "value": []}).add == ("u1",)
     assert members({"op": "replace", "path": "members", "value": None}).reset
+
+
+# What is not spoken of stays (RFC 7644 §3.5.2.1, §3.5.2.3; RFC 7643 §2.5)
+
+NAMED = {"userName": "u", "name": {"givenName": "A", "familyName": "B"}}
+MANAGED = {"userName": "u", E: {"manager": {"value": "1"}}}
+MAILED = {"userName": "u", "emails": [{"value": "a@x", "type": "work", "display": "d"}]}
+WORK = 'emails[type eq "work"]'
+
+
+@pytest.mark.parametrize("op", ["add", "replace"])
+@pytest.mark.parametrize(
+    ("had", "path", "value"),
+    [
+        (NAMED, "name", {}),
+        (NAMED, "name", {"unknown": 1}),
+        (MANAGED, f"{E}:manager", {"displayName": "x"}),
+        (MAILED, WORK, {}),
+        (MAILED, WORK, {"unknown": 1}),
+    ],
+)
+def test_a_value_of_which_nothing_is_known_changes_nothing(op, had, path, value):
+    assert not patch(had, {"op": op, "path": path, "value": value}).changed
+
+
+@pytest.mark.parametrize(
+    ("had", "path"),
+    [
+        (NAMED, "name"), (NAMED, "name.givenName"), (MANAGED, f"{E}:manager"), (MAILED, WORK),
+        (MAILED, f"{WORK}.value"), (MAILED, "emails"), ({"userName": "u", "title": "T"}, "title"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("nothing", [None, "", []])
+def test_an_add_takes_nothing_away(had, path, nothing):
+    assert not patch(had, {"op": "add", "path": path, "value": nothing}).changed
+
+
+@pytest.mark.parametrize("op", ["add", "replace"])
+@pytest.mark.parametrize("path", ["name", None])
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_null_takes_only_its_own_part(op, path, nothing):
+    value = {"givenName": nothing, "familyName": "C"}
+    operation = (
+        {"op": op, "value": {"name": value}}
+        if path is None
+        else {"op": op, "path": path, "value": value}
+    )
+    assert patched(NAMED, operation)["name"] == {"familyName": "C"}
+
+
+@pytest.mark.parametrize("op", ["add", "replace"])
+def test_a_null_in_an_entry_takes_only_its_own_part(op):
+    operation = {"op": op, "path": WORK, "value": {"display": None}}
+    assert patched(MAILED, operation)["emails"] == [{"value": "a@x", "type": "work"}]
+
+
+def test_a_null_for_the_whole_takes_the_whole():
+    assert "name" not in patched(NAMED, {"op": "replace", "path": "name", "value": None})
+    assert "emails" not in patched(MAILED, {"op": "replace", "path": WORK, "value": None})
+
+
+def test_a_replacement_of_which_nothing_is_known_is_refused():
+    with pytest.raises(InvalidValue, match="unknown"):
+        patch(MAILED, {"op": "replace", "path": "emails", "value": [{"unknown": 1}]})
+
+
+# Entries that only say how they are called (Entra's roles)
+
+
+def test_an_entry_with_only_a_name_stays():
+    had = {"userName": "u", "roles": [{"display": "Admin", "type": "t"}, {"value": "b"}]}
+    for operation in (
+        {"op": "add", "path": "title", "value": "T"},
+        {"op": "remove", "path": 'roles[value eq "b"]'},
+        {"op": "add", "path": "roles", "value": [{"value": "c"}]},
+    ):
+        assert had["roles"][0] in patched(had, operation)["roles"]
+
+
+@pytest.mark.parametrize("first", ["display", "type", "value"])
+def test_the_parts_of_an_entry_may_come_in_any_order(first):
+    path = 'roles[primary eq "True"]'
+    parts = {"display": "Admin", "type": "Role", "value": "adm"}
+    operations = [
+        {"op": "Replace", "path": f"{path}.{name}", "value": parts[name]}
+        for name in sorted(parts, key=lambda name: name != first)
+    ]
+    assert patched({"userName": "u"}, *operations)["roles"] == [{"primary": True, **parts}]
+
+
+@pytest.mark.parametrize("clear", [{"op": "remove"}, {"op": "replace", "value": ""}])
+def test_an_entry_that_is_emptied_and_filled_again_keeps_its_labels(clear):
+    had = {"userName": "u", "emails": [{"value": "a@x", "type": "work", "primary": True}]}
+    path = f"{WORK}.value"
+    clear = clear | {"path": path}
+    again = {"op": "add", "path": path, "value": "b@x"}
+    assert patched(had, clear, again)["emails"] == [
+        {"value": "b@x", "type": "work", "primary": True}
+    ]
+    assert "emails" not in patched(had, clear)
+    assert "emails" not in patched(
+        had, clear, {"op": "add", "path": f"{WORK}.display", "value": "W"}
+    )
+
+
+def test_where_a_schema_has_only_labels_they_are_the_value():
+    label = Attribute(
+        "labels", AttrType.COMPLEX, multi_valued=True, sub_attributes=(Attribute("type"), Attribute("display")),
+    )  # fmt: skip
+    of = ResourceType("Thing", "/Things", "", Schema("urn:example:Thing", "Thing", "", (label,)))
+    had = {"labels": [{"type": "a", "display": "b"}]}
+    operation = {"op": "remove", "path": 'labels[type eq "a"].display'}
+    assert patch(had, operation, of=of).resource == {"labels": [{"type": "a"}]}
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("op", [[], {}, 7, True, ["add"]])
+def test_an_op_is_a_word(op):
+    with pytest.raises(InvalidSyntax):
+        parse_operations({"Operations": [{"op": op, "path": "title", "value": "x"}]})
+
+
+def test_each_attribute_of_an_operation_without_a_path_counts():
+    value = {f"a{number}": 1 for number in range(MAX_OPERATIONS)}
+    assert parse_operations({"Operations": [{"op": "add", "value": value}]})
+    for more in ({"b": 1}, {E: {"b": 1}}):
+        with pytest.raises(PayloadTooLarge):
+            parse_operations({"Operations": [{"op": "add", "value": value | more}]})
+
+
+def test_a_patch_looks_at_so_many_values_and_no_more():
+    had = {"userName": "u", "emails": [{"value": f"{n}@x"} for n in range(256)]}
+    look = {"op": "replace", "path": 'emails[type eq "none"].value', "value": ""}
+    assert not patch(had, *[look] * 70).changed
+    with pytest.raises(PayloadTooLarge, match="several"):
+        patch(had, *[look] * 100)
+
+
+def test_a_null_names_no_members():
+    assert members({"op": "remove", "value": {"members": None}}) == MemberChanges()

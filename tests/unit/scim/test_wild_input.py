@@ -46,7 +46,7 @@ _json = st.recursive(
 _operation = st.one_of(
     _json,
     st.fixed_dictionaries(
-        {"op": st.sampled_from(["add", "Replace", "REMOVE", "remove", "move", None])},
+        {"op": st.sampled_from(["add", "Replace", "REMOVE", "remove", "move", None, [], {}, 7])},
         optional={"path": st.one_of(_names, _scalars), "value": _json, "Name": _json},
     ),
 )

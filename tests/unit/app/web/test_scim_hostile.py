@@ -116,7 +116,7 @@ WILD = st.recursive(
 NAMES = st.sampled_from(["userName", "externalId", "active", "name", "emails", "roles", "groups", "id", "meta", "schemas", "members", "displayName", "password", "photos", "x509Certificates", E, f"{E}:manager", "Operations", 'emails[type eq "work"].value', "name.givenName", 'members[value eq "x"]', "filter", "count", "attributes"])  # fmt: skip
 WILD_BODY = st.dictionaries(NAMES, WILD, max_size=6)
 OPERATION = st.fixed_dictionaries(
-    {"op": st.sampled_from(["add", "Remove", "replace"])},
+    {"op": st.sampled_from(["add", "Remove", "replace", [], {}, 1])},
     optional={"path": NAMES, "value": WILD | WILD_BODY},
 )
 
