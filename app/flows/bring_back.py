@@ -54,8 +54,9 @@ def all_of(back: Back, departures: Sequence[Departure]) -> None:
 def _hold_all(back: Back, departures: Sequence[Departure]) -> None:
     """Hold groups, then people, before anything is written: a request holds one, then wants a counter."""
     named = {one.group_id for one in departures if one.group_id}
-    for group_id in sorted(named.union(*(one.before.get("groups", ()) for one in departures))):
-        scim.lock(back.tx, group_id)
+    memberships.hold_groups(
+        back.tx, named.union(*(one.before.get("groups", ()) for one in departures))
+    )
     for person_id in sorted({one.person_id for one in departures}):
         people.lock(back.tx, person_id)
 

@@ -100,8 +100,9 @@ def delete(
         watched(deps, client, "DELETE", resource_id, None) as watch,
         acting(deps, client, "DELETE") as act,
     ):
-        provision_groups.hold_around(act, of, _id(of, resource_id))
+        held = provision_groups.hold_around(act, of, _id(of, resource_id))
         person, gone = _locked(act, of, resource_id, if_match)
+        provision_groups.check_held(act, gone.id, held)
         if person is None:
             left = provision_groups.leave(act, gone)
         else:

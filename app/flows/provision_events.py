@@ -86,6 +86,22 @@ def changed(
     )])  # fmt: skip
 
 
+def lost(
+    by: Doing, of: ResourceType, versions: Mapping[str, int], members: Mapping[str, str]
+) -> None:
+    """Tell of Groups that have these versions now, since the member of each was deleted."""
+    streams = event_streams.every(by.tx)
+    full = any(stream.full for stream in streams)
+    told = [
+        Change(
+            "patch", of.endpoint, key, None, ("members",),
+            events.patch_op({}, removed=[members[key]]) if full else None, etag(versions[key]),
+        )
+        for key in (sorted(versions) if streams else ())
+    ]  # fmt: skip
+    _tell(by, streams, told)
+
+
 def deleted(by: Doing, of: ResourceType, gone: Stored) -> None:
     """Tell of a resource that was deleted."""
     if streams := event_streams.every(by.tx):

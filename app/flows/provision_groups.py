@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.flows import guard, provision_events
 from app.flows.guard import Left
 from app.flows.provision_act import Act
 from app.flows.provision_people import check
+from app.kernel.errors import Unavailable
 from app.store import groups, memberships, scim
+from app.store.faults import CONTESTED
 from app.store.memberships import Gone
 from app.store.scim import Stored
 from scim.attributes import ResourceType
@@ -66,24 +68,30 @@ def leave(act: Act, gone: Stored) -> list[Gone]:
     return [one for one in ended if one.group_id != gone.id]
 
 
-def hold_around(act: Act, of: ResourceType, key: str) -> None:
-    """Hold the Groups that lose a member when this one is deleted, and itself where it is one.
+def hold_around(act: Act, of: ResourceType, key: str) -> set[str]:
+    """Hold the Groups that lose a member when this one is deleted, and itself where it is one; returns them.
 
     In one order everywhere, or two requests wait for each other: Groups by id, then people.
     """
     own = {key} if of.name == GROUP.name else set()
-    for group_id in sorted(own | memberships.groups_of(act.tx, key)):
-        scim.lock(act.tx, group_id)
+    return memberships.hold_groups(act.tx, own | memberships.groups_of(act.tx, key))
+
+
+def check_held(act: Act, key: str, held: Collection[str]) -> None:
+    """Raise Unavailable where it has come into another Group since, which must not be waited for now."""
+    if not memberships.groups_of(act.tx, key) <= set(held):
+        raise Unavailable(CONTESTED.sentence, code=CONTESTED.code, retry_after=1)
 
 
 def lose(act: Act, ended: Sequence[Gone]) -> None:
     """Note that Groups show a member less, who was deleted: another version, and receivers are told."""
-    for one in ended:
-        scim.lock(act.tx, one.group_id)  # held already, unless the member has come in this moment
-        before = scim.get(act.tx, act.client, act.types.group, one.group_id)
-        if before is not None:
-            after = scim.save(act.tx, act.client, act.types.group, before, before.body, act.now)
-            provision_events.changed(act, act.types.group, before, after, removed=[one.member_id])
+    if not ended:
+        return
+    members = {one.group_id: one.member_id for one in ended}
+    versions = memberships.count_up(act.tx, members, act.now)
+    for group_id in sorted(versions):
+        act.note("group.changed", group_id, added=0, removed=1)
+    provision_events.lost(act, act.types.group, versions, members)
 
 
 def _left(gone: Sequence[Gone]) -> list[Left]:
@@ -93,6 +101,7 @@ def _left(gone: Sequence[Gone]) -> list[Left]:
 def _check_known(act: Act, group_id: str, ids: tuple[str, ...]) -> None:
     if group_id in ids:
         raise InvalidValue("A Group cannot be its own member.")
+    memberships.hold(act.tx, ids)
     unknown = memberships.unknown(act.tx, ids) if ids else []
     if unknown:
         raise InvalidValue(f"There is no User or Group {unknown[0]!r} to be a member.")

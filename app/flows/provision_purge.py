@@ -21,6 +21,7 @@ from app.store.db import Tx
 _STEP = 100
 """In one transaction: others wait at the write gate meanwhile."""
 
+_EVENTS = 200
 _MOST = 1_000
 _SOURCE = "upkeep"
 
@@ -39,19 +40,25 @@ def purge(deps: Deps) -> bool:
 
 
 def _drop(deps: Deps, tenant: TenantId, keys: list[str]) -> None:
+    # First, since who is dropped is not found again. Of somebody who comes back in this moment it is only told less.
+    while _take_from_events(deps, tenant, keys):
+        pass
     now = deps.clock()
     with deps.db.tx(tenant) as tx:
         # In this order everywhere: a person, and then the resource that they are.
         everyone = {key: people.lock(tx, key) for key in sorted(keys)}
         before = now - timedelta(days=deps.settings.deleted_days)
-        dropped = scim_retention.drop(tx, keys, before)
-        event_streams.forget(tx, [one.id for one in dropped])
-        for one in dropped:
+        for one in scim_retention.drop(tx, keys, before):
             person = everyone[one.id] if one.type == "User" else None
             if person is not None:
                 _forget(deps, tx, person)
             kind = "person" if one.type == "User" else "group"
             audit.record(tx, deps.ids.new(), now, _SOURCE, f"{kind}.purged", one.id)
+
+
+def _take_from_events(deps: Deps, tenant: TenantId, keys: list[str]) -> bool:
+    with deps.db.tx(tenant) as tx:
+        return event_streams.forget(tx, keys, _EVENTS) > 0
 
 
 def _forget(deps: Deps, tx: Tx, person: Person) -> None:

@@ -69,6 +69,7 @@ def remove(deps: Deps, acting: Acting, destination_id: str) -> None:
         now = deps.clock()
         if not destinations.remove(tx, destination_id):
             raise NotFound("There is no such destination.")
+        outbox.let_go(tx, RECORD_STORE + destination_id)
         tokens.revoke_of(tx, "set", destination_id, now)
         audit.record(tx, deps.ids.new(), now, by, "destination.removed", destination_id)
 

@@ -67,6 +67,7 @@ def one(read: Read, delivery_id: str, now: datetime) -> Row | None:
 _OFF = case(
     (~tenant.c.enabled, "The organization is switched off."),
     (lanes.off(registration, REGISTRATION), "The platform is switched off."),
+    (lanes.GONE, "It was removed."),
     (lanes.RECEIVER_OFF, "The receiver is switched off."),
     (lanes.SWITCHED_OFF, "The record store is switched off."),
 )

@@ -193,30 +193,40 @@ def give_up(
 ) -> int:
     """Give up what nobody has taken since before then, the oldest first; returns how many."""
     over = _over(tx, stream, before, most)
+    ended = "superseded" if stream.kind == REMOVED else "dead"  # nobody is to look after it
     for key in over:
-        _end(tx, key, "dead", why, now, tried=False)
+        _end(tx, key, ended, why, now, tried=False)
     return len(over)
 
 
-def forget(tx: Tx, resource_ids: Collection[str]) -> None:
-    """Take out of the events of resources that are kept what they say of them: that each happened stays."""
+def forget(tx: Tx, resource_ids: Collection[str], most: int) -> int:
+    """Take out of the events of resources that are kept what they say of them: that each happened stays.
+
+    `most` of them at once; returns of how many.
+    """
     named = select(literal(RECORD_STORE) + destination.c.id).where(
         destination.c.tenant_id == tx.tenant, or_(_OF_EVENTS, destination.c.kind == REMOVED)
     )
+    says = or_(*(event.c.payload["change"][part].as_string().is_not(None) for part in _OF_PEOPLE))
     rows = tx.conn.execute(
         select(event.c.id, event.c.payload)
         .join(delivery, delivery.c.event_id == event.c.id)
         .where(
             delivery.c.tenant_id == tx.tenant,
             delivery.c.destination.in_(tx.conn.execute(named).scalars().all()),
+            delivery.c.kind == KIND,
             among(tx.conn, delivery.c.ordering_key, resource_ids),
             event.c.tenant_id == tx.tenant,
+            says,
         )
+        .limit(most)
     )
-    for key, payload in {row.id: row.payload for row in rows}.items():
+    found = {row.id: row.payload for row in rows}
+    for key, payload in found.items():
         change = {k: said for k, said in payload["change"].items() if k not in _OF_PEOPLE}
         mine = (event.c.tenant_id == tx.tenant) & (event.c.id == key)
         tx.conn.execute(update(event).where(mine).values(payload=payload | {"change": change}))
+    return len(found)
 
 
 def _over(read: Read, stream: EventStream, before: datetime, most: int) -> list[str]:

@@ -17,9 +17,10 @@ from sqlalchemy import Boolean, and_, bindparam, exists, func, literal_column, o
 from app.kernel.delivery import (
     BRAKE,
     POLLED,
+    PUSHED,
     RECORD_STORE,
     REGISTRATION,
-    STATEMENTS,
+    REMOVED,
     Outcome,
     pause,
 )
@@ -95,8 +96,10 @@ def _whose(table: Any, prefix: str, *so: Any) -> Any:
 
 _ITS_TENANT = destination.c.tenant_id == lane.c.tenant_id
 SWITCHED_OFF = or_(off(registration, REGISTRATION), off(destination, RECORD_STORE, _ITS_TENANT))
-RECEIVER_OFF = off(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind != STATEMENTS)
-OF_EVENTS = _whose(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind != STATEMENTS)
+GONE = _whose(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind == REMOVED)
+_HEARS = destination.c.kind.in_((PUSHED, POLLED))
+RECEIVER_OFF = off(destination, RECORD_STORE, _ITS_TENANT, _HEARS)
+OF_EVENTS = _whose(destination, RECORD_STORE, _ITS_TENANT, _HEARS)
 FETCHED = _whose(destination, RECORD_STORE, _ITS_TENANT, destination.c.kind == POLLED)
 """Nothing is sent there: the receiver comes for it."""
 

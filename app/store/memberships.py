@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, literal, select
+from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.db import Read, Tx
 from app.store.prepared import Prepared
-from app.store.sql import among, any_of, as_array, outside
+from app.store.sql import among, any_of, as_array, locked, outside
 from app.store.tables.people import membership, person
 from app.store.tables.scim import resource
 
@@ -93,6 +93,35 @@ def unknown(read: Read, ids: Collection[str]) -> list[str]:
     return sorted(set(ids).difference(known))
 
 
+def hold_groups(tx: Tx, ids: Collection[str]) -> set[str]:
+    """Keep others from changing Groups until the transaction ends, one after the other by id; returns which are."""
+    named = (resource.c.tenant_id == tx.tenant, resource.c.type == "Group")
+    found = select(resource.c.id).where(*named, among(tx.conn, resource.c.id, ids))
+    return set(tx.conn.execute(locked(tx.conn, found.order_by(resource.c.id))).scalars())
+
+
+def count_up(tx: Tx, ids: Collection[str], now: datetime) -> dict[str, int]:
+    """Give live Groups their next version, since they show other members; returns it by id."""
+    live = (
+        resource.c.tenant_id == tx.tenant,
+        resource.c.type == "Group",
+        resource.c.deleted_at.is_(None),
+    )
+    change = update(resource).where(*live, among(tx.conn, resource.c.id, ids))
+    rows = tx.conn.execute(
+        change.values(version=resource.c.version + 1, updated_at=now).returning(
+            resource.c.id, resource.c.version
+        )
+    )
+    return {row.id: row.version for row in rows}
+
+
+def hold(tx: Tx, ids: Collection[str]) -> None:
+    """Let nobody delete these people until they are members, or in the moment before."""
+    if tx.conn.dialect.name != "sqlite" and ids:
+        _share(tx, among(tx.conn, person.c.id, ids))
+
+
 def add(tx: Tx, group_id: str, ids: Collection[str], now: datetime) -> int:
     """Add the live Users and Groups with these ids; returns how many were not members yet."""
     if not ids:
@@ -161,9 +190,13 @@ def _delete(tx: Tx, *which: ColumnElement[Any]) -> list[Gone]:
 def _hold_people(tx: Tx, which: Sequence[ColumnElement[Any]]) -> None:
     """Let nobody change the people who leave: whoever deletes one holds that person, and then wants these rows."""
     leaving = select(membership.c.person_id).where(membership.c.tenant_id == tx.tenant, *which)
+    _share(tx, person.c.id.in_(leaving))
+
+
+def _share(tx: Tx, which: ColumnElement[bool]) -> None:
     tx.conn.execute(
         select(person.c.id)
-        .where(person.c.tenant_id == tx.tenant, person.c.id.in_(leaving))
+        .where(person.c.tenant_id == tx.tenant, which)
         .order_by(person.c.id)
         .with_for_update(read=True, key_share=True)
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, update
 
+from app.kernel.delivery import RECORD_STORE, REMOVED
 from app.store import lanes
 from app.store.db import Read, System, Tx
 from app.store.lanes import WAITING
 from app.store.sql import among, locked
-from app.store.tables.outbox import delivery, event
+from app.store.tables.outbox import delivery, destination, event
 from app.store.tables.tenants import tenant
 
 NEWER_EXISTS = "A newer one of the same has taken its place, so this one is not sent."
@@ -174,7 +175,7 @@ def _chosen(
         delivery.c.status, newer.label("newer"),
     ).order_by(delivery.c.seq)  # fmt: skip
     statuses = ("dead", "delivered") if delivered else ("dead",)
-    wanted = [delivery.c.tenant_id == tx.tenant, delivery.c.status.in_(statuses)]
+    wanted = [delivery.c.tenant_id == tx.tenant, delivery.c.status.in_(statuses), ~_removed()]
     if ids is not None:
         wanted.append(among(tx.conn, delivery.c.id, ids))
     if destination is not None:
@@ -184,6 +185,24 @@ def _chosen(
     if until is not None:
         wanted.append(delivery.c.created_at < until)
     return statement.where(*wanted)
+
+
+def let_go(tx: Tx, name: str) -> None:
+    """What was given up of a destination is nobody's concern any more."""
+    dead = (delivery.c.tenant_id == tx.tenant) & (delivery.c.destination == name)
+    change = update(delivery).where(dead, delivery.c.status == "dead")
+    tx.conn.execute(change.values(status="superseded"))
+
+
+def _removed() -> Any:
+    """Where it would go is no more."""
+    there = func.substr(delivery.c.destination, len(RECORD_STORE) + 1)
+    return exists().where(
+        delivery.c.destination.startswith(RECORD_STORE),
+        destination.c.tenant_id == delivery.c.tenant_id,
+        destination.c.id == there,
+        destination.c.kind == REMOVED,
+    )
 
 
 def _set(tx: Tx, ids: Sequence[str], change: dict[str, Any]) -> None:

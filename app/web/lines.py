@@ -57,13 +57,21 @@ class Gathered(Generic[T]):
             # Before they are taken: whoever comes after that sees to it that somebody looks again.
             self._noted = False
             if taken := [self._waiting.popleft() for _ in range(len(self._waiting))]:
-                self._tell(taken)
+                try:
+                    self._tell(taken)
+                except Exception as error:  # noqa: BLE001 - what comes later is told all the same
+                    _report(error, len(taken))
 
     def _run(self) -> None:
         while self._some.wait():
             self._some.clear()
             time.sleep(_PAUSE)
             self.flush()
+
+
+def _report(error: Exception, count: int) -> None:
+    with suppress(Exception):
+        structlog.get_logger("ostiary.log").error("lines lost", count=count, exc_info=error)
 
 
 def joined(lines: Iterable[str]) -> Iterator[str]:

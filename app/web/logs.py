@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import re
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import structlog
 from flask import Flask, request
 
-from app.kernel.clock import Clock, iso
+from app.kernel.clock import Clock, instant
 from app.web import here, metrics
 from app.web.lines import Gathered, Lines, joined
 
@@ -58,6 +59,7 @@ def gather() -> None:
     """From now on this process counts and tells requests together, a moment later; `flush` at its end."""
     global _gathered  # noqa: PLW0603 - a process has one log
     _gathered = Gathered(_tell)
+    atexit.register(flush)
 
 
 def flush() -> None:
@@ -134,7 +136,7 @@ class _Logged:
 def _tell(answered: Sequence[_Answered]) -> None:
     """Count requests, and write their lines where structlog writes, in a fifth of its own way's time."""
     for one in answered:
-        with suppress(OSError):  # its files may lie on a full disk
+        with suppress(Exception):  # its files may lie on a full disk, or be torn
             metrics.observe(one.method, one.route, one.status, one.took)
     lines = structlog.get_config()["logger_factory"]()
     for text in joined(_line(one) for one in answered if one.told):
@@ -145,7 +147,7 @@ def _line(one: _Answered) -> str:
     said = {
         "method": one.method, "route": one.route, "status": one.status, "ms": round(one.took * 1000, 1),
         "client": one.client, **one.fields, "event": "request", "level": "info",
-        "timestamp": iso(one.at),
+        "timestamp": instant(one.at).replace("+00:00", "Z"),
     }  # fmt: skip
     return "{" + ", ".join([f'"{name}": {_json(value)}' for name, value in said.items()]) + "}"
 

@@ -11,8 +11,7 @@ from typing import Any, Final
 from flask import Blueprint, Response
 
 from app.flows import event_streams, throttle
-from app.kernel.errors import Refused
-from app.kernel.tenant import TenantId
+from app.kernel.errors import Refused, Throttled
 from app.web import bodies, guard, here
 from scim import set_delivery
 from scim.set_delivery import Poll
@@ -24,9 +23,10 @@ _LARGEST_BODY: Final = 512 * 1024
 _LONGEST_WAIT: Final = 10.0
 _LOOK_EVERY: Final = 0.5
 _SHARE: Final = 4
-"""One of so many threads of a process may wait for an event to come, and only one for a tenant."""
+"""One of so many threads of a process may wait for an event to come, at least one, and one for a receiver."""
 
-_WAITING: Final[set[TenantId]] = set()
+_COME_AGAIN: Final = 5
+_WAITING: Final[set[str]] = set()
 _LOCK: Final = Lock()
 
 
@@ -41,24 +41,28 @@ def poll() -> Response:
     answer = _poll(asked)
     if answer["sets"] or asked.at_once or asked.most == 0:
         return _said(answer)
-    with _room(token.tenant.id, deps.settings.web_threads // _SHARE) as may_wait:
-        if may_wait:
-            answer = _wait(Poll(asked.most, asked.at_once, (), {}), answer)
+    with _room(token.client, max(1, deps.settings.web_threads // _SHARE)):
+        answer = _wait(Poll(asked.most, asked.at_once, (), {}), answer)
     return _said(answer)
 
 
 @contextmanager
-def _room(tenant: TenantId, most: int) -> Iterator[bool]:
-    """Whether one more may wait: each holds a thread, and the others are for those who work."""
+def _room(receiver: str, most: int) -> Iterator[None]:
+    """Wait in here: each holds a thread, and the others are for those who work. Raises Throttled.
+
+    An answer at once would only bring the next question at once.
+    """
     with _LOCK:
-        room = len(_WAITING) < most and tenant not in _WAITING
-        if room:
-            _WAITING.add(tenant)
+        if receiver in _WAITING or len(_WAITING) >= most:
+            raise Throttled(
+                "Nothing waits for you, and as many wait for an event as can. Come again in some seconds, or "
+                "say returnImmediately.", retry_after=_COME_AGAIN,
+            )  # fmt: skip
+        _WAITING.add(receiver)
     try:
-        yield room
+        yield
     finally:
-        if room:
-            _WAITING.discard(tenant)
+        _WAITING.discard(receiver)
 
 
 def _wait(asked: Poll, answer: dict[str, Any]) -> dict[str, Any]:

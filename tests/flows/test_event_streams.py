@@ -15,6 +15,7 @@ from app.flows import (
     event_streams,
     provision,
     provision_bulk,
+    provision_purge,
     redeliver,
     rings,
     schemas,
@@ -619,11 +620,13 @@ def test_a_receiver_that_was_removed_is_told_nothing_more(
     upkeep.forget(deps)
     with deps.db.read(tenant.id) as read:
         assert [row["id"] for row in destinations.listed(read)] == [other.id]
-        rows = deliveries.page(read, deps.clock(), 50, ("waiting", "dead"))
+        rows = deliveries.page(read, deps.clock(), 50)
+        (line,) = (one for one in deliveries.fares(read) if one["destination"].endswith(made.id))
     mine = [row for row in rows if row["destination"].endswith(made.id)]
     assert [(row["status"], row["last_error"]) for row in mine] == [
-        ("dead", "The receiver was removed.")
+        ("superseded", "The receiver was removed.")
     ]
+    assert (line["why"], line["events"]) == ("It was removed.", False)
     assert len(rows) == 3
     if pushed:
         assert receiver.taken == []
@@ -639,11 +642,25 @@ def test_a_receiver_that_was_removed_is_told_nothing_more(
     ):
         with pytest.raises(NotFound):
             again()
-    redeliver.replay(deps, redeliver.operator(deps, "acme"), [mine[0]["id"]])
-    work(deps)
+    since = deps.clock() - timedelta(days=1)
+    done = redeliver.replay(deps, redeliver.operator(deps, "acme"), since=since, delivered=True)
+    assert done.waiting == 0
+
+
+def test_what_a_removed_receiver_took_and_refused_is_over(desk, stream, fetch, deps, tenant):
+    made = stream()
+    for name in "abc":
+        desk.create(userName=name)
+    taken, refused, _ = (one["jti"] for one in fetch(made))
+    fetch(made, ack=[taken], refuse={refused: "no"})
+    redeliver.remove(deps, redeliver.operator(deps, "acme"), made.id)
     upkeep.forget(deps)
+    since = deps.clock() - timedelta(days=1)
+    redeliver.replay(deps, redeliver.operator(deps, "acme"), since=since, delivered=True)
     with deps.db.read(tenant.id) as read:
-        assert deliveries.one(read, mine[0]["id"], deps.clock())["status"] == "dead"
+        states = {row["id"]: row["status"] for row in outbox.listed(read, 9)}
+    assert sorted(states.values()) == ["delivered", "superseded", "superseded"]
+    assert states[taken] == "delivered"
 
 
 def test_a_record_store_that_was_removed_gets_nothing_more(deps, tenant):
@@ -658,7 +675,7 @@ def test_a_record_store_that_was_removed_gets_nothing_more(deps, tenant):
 
 @pytest.mark.parametrize("gone", [None, "removed"])
 def test_of_whom_the_time_is_over_no_event_keeps_the_data(
-    desk, stream, fetch, deps, tenant, clock, gone
+    desk, stream, fetch, deps, tenant, clock, monkeypatch, gone
 ):
     """Neither what was given up nor what still waits; what was delivered is gone by then."""
     made = stream(**FULL)
@@ -671,6 +688,7 @@ def test_of_whom_the_time_is_over_no_event_keeps_the_data(
     if gone:
         redeliver.remove(deps, redeliver.operator(deps, "acme"), made.id)
     clock.move(days=deps.settings.deleted_days, seconds=1)
+    monkeypatch.setattr(provision_purge, "_EVENTS", 1)
     upkeep.forget(deps)
     with deps.db.system() as system:
         found = system.conn.execute(select(event.c.subject, event.c.payload)).all()

@@ -185,8 +185,8 @@ def test_a_group_and_who_leaves_it_do_not_wait_for_each_other_in_a_circle(
 
         return held
 
-    for module in (scim, people):
-        monkeypatch.setattr(module, "lock", then_the_other_begins(module.lock))
+    for module, name in ((memberships, "hold_groups"), (people, "lock")):
+        monkeypatch.setattr(module, name, then_the_other_begins(getattr(module, name)))
     try:
         desk.delete(leaver, USER if who == "person" else GROUP)
     except Unavailable as error:
@@ -199,3 +199,37 @@ def test_a_group_and_who_leaves_it_do_not_wait_for_each_other_in_a_circle(
     assert left == {
         "remove": {*keys} - {leaver}, "put": {keys[9]}, "delete": set(), "restoration": {*keys} - {leaver},
     }[how]  # fmt: skip
+
+
+def test_who_is_deleted_while_coming_into_a_group_is_not_left_in_it(
+    desk, deps, tenant, monkeypatch
+):
+    """The deletion waits for who comes in, or it would not see that there is something to end."""
+    key = desk.create(userName="ada@x.example")["id"]
+    group = desk.create(GROUP, displayName="G")["id"]
+    told, done, add = list[str](), threading.Event(), memberships.add
+
+    def leave():
+        try:
+            desk.delete(key)
+        except Unavailable as error:
+            told.append(error.code)
+        done.set()
+
+    leaving = threading.Thread(target=leave)
+
+    def added(tx, group_id, ids, now):
+        count = add(tx, group_id, ids, now)
+        leaving.start()
+        done.wait(1)  # as far as it gets
+        return count
+
+    monkeypatch.setattr(memberships, "add", added)
+    desk.patch(group, {"op": "add", "path": "members", "value": refs(key)}, of=GROUP)
+    leaving.join()
+    if told:  # it came after a group that it had not held, and is sent again
+        assert told == ["database_contested"]
+        desk.delete(key)
+    with deps.db.read(tenant.id) as read:
+        assert memberships.groups_of(read, key) == set()
+    assert desk.get(group, GROUP)["meta"]["version"] == 'W/"3"'

@@ -157,7 +157,7 @@ TEXTS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8
 )
 BODIES = st.fixed_dictionaries(
-    {"userName": TEXTS},
+    {"userName": TEXTS.filter(str.strip)},
     optional={
         "title": TEXTS,
         "active": st.booleans(),

@@ -71,3 +71,18 @@ def test_lines_are_joined_as_far_as_a_pipe_takes_them_at_one_stroke(some):
     texts = list(joined(some))
     assert [line for text in texts for line in text.split("\n")] == some
     assert all(len(text) < PIPE_BUF or "\n" not in text for text in texts)
+
+
+def test_a_fault_in_telling_ends_nothing():
+    told: list[int] = []
+
+    def tell(some):
+        if 0 in some:
+            raise ValueError("torn")
+        told.extend(some)
+
+    gathered = Gathered(tell)
+    gathered(0)
+    gathered.flush()
+    gathered(1)
+    eventually(lambda: told == [1])

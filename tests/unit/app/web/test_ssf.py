@@ -120,33 +120,37 @@ def test_who_does_not_want_an_answer_at_once_waits_for_an_event(idp, poll, monke
     assert slept == [ssf._LOOK_EVERY] * 3
 
 
-def test_one_of_a_tenant_waits_and_a_quarter_of_the_threads(
-    poll, set_to, deps, tenant, other_tenant, monkeypatch
+def come_again(answer):
+    """An answer at once would only bring the next question at once."""
+    assert answer.status_code == 429
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_one_poll_of_a_receiver_waits_and_a_quarter_of_the_threads(
+    poll, set_to, deps, stream, other_tenant, monkeypatch
 ):
-    """The others are answered at once: whoever waits holds a thread that others would work in."""
+    """The others come again: whoever waits holds a thread that others would work in."""
     set_to(web_threads=8)
-    other = event_streams.add(deps, other_tenant.slug, Wanted())
-    waiting = []
+    others = [event_streams.add(deps, other_tenant.slug, Wanted()) for _ in range(2)]
+    seen = []
 
     def meanwhile(_):
-        waiting.append(set(ssf._WAITING))
         monkeypatch.setattr(ssf, "_LONGEST_WAIT", -1)
-        if len(waiting) == 1:
-            assert poll({}).json["sets"] == {}
-            poll({}, token=other.token)
+        if seen:
+            return
+        seen.append(set(ssf._WAITING))
+        come_again(poll({}))
+        assert poll({}, token=others[0].token).json["sets"] == {}
+        ssf._WAITING.add(others[0].id)
+        come_again(poll({}, token=others[1].token))
+        ssf._WAITING.discard(others[0].id)
+        assert poll({"returnImmediately": True}).json["sets"] == {}
 
     monkeypatch.setattr(ssf.time, "sleep", meanwhile)
-    monkeypatch.setattr(ssf, "_LOOK_EVERY", 0)
     assert poll({}).json == {"sets": {}, "moreAvailable": False}
-    assert waiting[0] == {tenant.id}
+    assert seen == [{stream.id}]
     assert not ssf._WAITING
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_where_threads_are_few_nobody_waits(poll, set_to, monkeypatch, threads):
-    set_to(web_threads=threads)
-    monkeypatch.setattr(ssf.time, "sleep", lambda _: pytest.fail("it waits"))
-    assert poll({}).json == {"sets": {}, "moreAvailable": False}
 
 
 def test_a_token_for_reading_acknowledges_nothing(idp, poll, deps, tenant, stream):
