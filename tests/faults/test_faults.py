@@ -32,8 +32,8 @@ def world(
 
 
 @pytest.mark.timeout(1200)
-def test_thirty_walks_through_trouble(world: World):
-    walk_through(world, 30)
+def test_fifteen_walks_through_trouble(world: World):
+    walk_through(world, 15)
 
 
 @pytest.mark.faults

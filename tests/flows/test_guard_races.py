@@ -213,7 +213,7 @@ def test_who_is_deleted_while_coming_into_a_group_is_not_left_in_it(
         try:
             desk.delete(key)
         except Unavailable as error:
-            told.append(error.code)
+            told.append(error.wire_code)
         done.set()
 
     leaving = threading.Thread(target=leave)
