@@ -8,7 +8,7 @@ own `ResourceType`; nothing here knows User or Group.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -99,6 +99,10 @@ class AttrPath:
         if not self.leaf.is_complex:
             return (self.text,)
         return tuple(f"{self.text}.{sub.name}" for sub in self.leaf.sub_attributes)
+
+    def within(self, of: ResourceType) -> AttrPath:
+        """The same at a type, which names its own attributes without a URN."""
+        return replace(self, urn=None) if self.urn == of.schema.id else self
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,14 +11,14 @@ from scim import discovery
 from scim.attributes import Attribute, AttrType, ResourceType, Schema
 from scim.cast import by_name
 from scim.errors import InvalidValue
-from scim.schemas import COMMON, GROUP, USER, USER_URN
+from scim.schemas import COMMON, GROUP, USER
 from scim.text import storable
 
 MAX_URN: Final = 200
 MAX_ATTRIBUTES: Final = 100
 MAX_NAME: Final = 100
 MAX_TEXT: Final = 1_000
-_URN: Final = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9()+,.:=@;$_!*-]*[A-Za-z0-9]")
+_URN: Final = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9()+.:=@;$_!*-]*[A-Za-z0-9]")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9$_-]*")
 _OURS: Final = "urn:ietf:params:scim:"
 _RESERVED: Final = frozenset({"members", "groups", "password", *(a.name.lower() for a in COMMON)})
@@ -30,7 +30,8 @@ _TYPES: Final = {one.value.lower(): one for one in AttrType}
 class Types:
     """What serves a tenant: User and Group with its extensions. `number`: which of its changes made them so.
 
-    `every` has the attributes of all, for a query at the root.
+    `every` has the attributes of all, for a query at the root: by their bare names, and by the URN of their type,
+    which then means that type's alone (`AttrPath.within`).
     """
 
     user: ResourceType = USER
@@ -41,10 +42,11 @@ class Types:
     def __post_init__(self) -> None:
         both = (self.group, self.user)
         roots = {a.name: a for of in both for a in of.schema.attributes}
+        own = (replace(of.schema, attributes=of.roots) for of in both)
         object.__setattr__(self, "every", ResourceType(
             "Resource", "", "What a query at the root may ask of any type.",
-            Schema(USER_URN, "Resource", "", tuple(roots.values())),
-            (*self.group.extensions, *self.user.extensions), COMMON, self.group.members,
+            Schema("Resource", "Resource", "", tuple(roots.values())),
+            (*own, *self.group.extensions, *self.user.extensions), COMMON, self.group.members,
         ))  # fmt: skip
 
     @property
@@ -79,6 +81,10 @@ def read(document: Any) -> Schema:
     """A schema document as a schema; raises InvalidValue, or InvalidSyntax for a name said twice."""
     said = _object(document, "A schema")
     urn = said.get("id")
+    if isinstance(urn, str) and "," in urn:
+        raise InvalidValue(
+            "A schema's id can't hold a comma: clients name several attributes with commas between."
+        )
     if not isinstance(urn, str) or len(urn) > MAX_URN or not _URN.fullmatch(urn):
         raise InvalidValue(
             f"A schema's id is a URN of {MAX_URN} characters at most, such as urn:example:badge."

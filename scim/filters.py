@@ -1,8 +1,9 @@
 """Filters (RFC 7644 §3.4.2.2) and PATCH paths (§3.5.2, figure 7), resolved against the schemas.
 
 The only door to scim2-filter-parser, which is sound as a grammar and nothing more. Mended here:
-its lexer's numbers, literals and string escapes; `and` binding no tighter than `or`; attributes
-that don't exist; names in another letter case; its lack of any bound. Its SQL is never used.
+its lexer's numbers, literals, string escapes and URNs; attributes called `co` or `not`; `and` binding
+no tighter than `or`; attributes that don't exist; names in another letter case; its lack of any bound.
+Its SQL is never used.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ _CACHED_LENGTH: Final = 512
 
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.:-])"
 _WORD_ENDS = r"(?![\w.:$-])"
+_WORDS: Final = frozenset(
+    {"EQ", "NE", "GT", "GE", "LT", "LE", "CO", "SW", "EW", "PR", "AND", "OR", "NOT", "TRUE", "FALSE", "NULL"}
+)  # fmt: skip
+"""Kinds of tokens that are words: where an attribute is expected, they are its name."""
+_BEFORE_NAMES: Final = frozenset({"", "AND", "OR", "LPAREN", "LBRACKET", "SCHEMA_URI"})
+"""After which kinds of tokens, or at the beginning, an attribute is expected."""
 
 
 class _Literal:
@@ -38,10 +45,11 @@ class _Literal:
         self.value = value
 
 
-class _RawString:
-    """A string token as it stands: the library strips quotes before it could read escapes."""
+class _Raw:
+    """A token as it stands: the library strips a string's quotes before it could read escapes."""
 
-    pattern = r'"(?:[^"\\]|\\.)*"'
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
 
     def __call__(self, _lexer: Any, token: Any) -> Any:
         return token
@@ -55,7 +63,9 @@ class _Lexer(lexer.SCIMLexer):  # type: ignore[misc]  # the library has no types
     TRUE = r"(?i:true)" + _WORD_ENDS
     NULL = r"(?i:null)" + _WORD_ENDS
     NUMBER = _NUMBER
-    COMP_VALUE = _RawString()
+    COMP_VALUE = _Raw(r'"(?:[^"\\]|\\.)*"')
+    # What RFC 8141 lets a URN hold, as far as a schema's can (`scim.custom`): never what ends an attribute's path.
+    SCHEMA_URI = _Raw(r"[a-zA-Z]+:[a-zA-Z0-9()+.:=@;$_!*-]+:")
 
 
 def parse_filter(text: str, of: ResourceType) -> Node:
@@ -114,7 +124,7 @@ def _parse(text: str) -> Any:
     if len(text) > MAX_LENGTH:
         raise InvalidFilter(f"A filter may have {MAX_LENGTH} characters at most.")
     try:
-        tokens = list(_typed(_Lexer().tokenize(text)))
+        tokens = list(_typed(_named(list(_Lexer().tokenize(text)))))
         _check_size(tokens)
         tree = parser.SCIMParser().parse(iter(tokens))
     except ScimError:
@@ -125,6 +135,18 @@ def _parse(text: str) -> Any:
     if tree is None:
         raise InvalidFilter("The filter is empty or breaks off.")
     return tree
+
+
+def _named(tokens: list[Any]) -> Iterator[Any]:
+    """Tell names from operators and values by where they stand: an attribute may be called `co` or `true`."""
+    before = ""
+    for number, token in enumerate(tokens):
+        if token.type in _WORDS and before in _BEFORE_NAMES:
+            following = tokens[number + 1].type if number + 1 < len(tokens) else ""
+            if token.type != "NOT" or before == "SCHEMA_URI" or following != "LPAREN":
+                token.type = "ATTRNAME"
+        before = token.type
+        yield token
 
 
 def _typed(tokens: Iterator[Any]) -> Iterator[Any]:
@@ -139,6 +161,8 @@ def _typed(tokens: Iterator[Any]) -> Iterator[Any]:
                 token.value = _Literal(_number(token.value))
             case "COMP_VALUE":
                 token.value = _Literal(_string(token.value))
+            case "SCHEMA_URI":
+                token.value = token.value[:-1]
             case "SUBATTR" if token.index != end:
                 raise InvalidFilter("A sub-attribute's dot stands apart from its attribute.")
             case _:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from scim.attributes import AttrPath, AttrType, ResourceType
 from scim.errors import InvalidCount, InvalidCursor, InvalidFilter, InvalidPath, InvalidValue
 from scim.filters import parse_filter
-from scim.nodes import Node
+from scim.nodes import Node, within
 from scim.represent import Projection, parse_projection
 from scim.text import to_json
 
@@ -51,6 +51,11 @@ class Query:
     page: Page
     sort: Sort | None
     projection: Projection
+
+    def within(self, of: ResourceType) -> Query:
+        """A query of every type as one of them answers it (RFC 7644 §3.4.2.1)."""
+        asked = None if self.filter is None else within(self.filter, of)
+        return replace(self, filter=asked, projection=self.projection.within(of))
 
 
 def parse_query(parameters: Mapping[str, Any], of: ResourceType, *, page_size: int) -> Query:

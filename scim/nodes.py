@@ -13,10 +13,10 @@ Meaning, in terms of the rows of `scim.values` (a store must compile to just thi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from scim.attributes import NUMERIC, Attribute, AttrPath
+from scim.attributes import NUMERIC, Attribute, AttrPath, ResourceType
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,21 @@ class PatchPath:
         if self.attribute is None:
             return self.urn or ""
         return AttrPath(self.urn, self.attribute, self.sub).text
+
+
+def within(node: Node, of: ResourceType) -> Node:
+    """What was asked of every type, asked of one: another type's own attribute stays one without a value."""
+    match node:
+        case Present(path):
+            return Present(path.within(of))
+        case Compare(path):
+            return replace(node, path=path.within(of))
+        case Not(inner):
+            return Not(within(inner, of))
+        case ValuePath(path, inner):
+            return ValuePath(path.within(of), within(inner, of))
+        case And(nodes) | Or(nodes):
+            return type(node)(tuple(within(one, of) for one in nodes))
 
 
 def equalities(node: Node) -> tuple[Compare, ...] | None:

@@ -57,6 +57,12 @@ class Projection:
         path = of.find(name)
         return path is not None and self.wants(path)
 
+    def within(self, of: ResourceType) -> Projection:
+        """What was asked of every type, asked of one, which names its own attributes without a URN."""
+        own = f"{of.schema.id}:"
+        asked = None if self.include is None else _bare(self.include, own)
+        return Projection(asked, _bare(self.exclude, own))
+
 
 EVERYTHING: Final = Projection()
 
@@ -169,6 +175,10 @@ def _parts(path: AttrPath, value: Any, projection: Projection) -> Any:
     if path.attribute.multi_valued:
         return parts
     return parts[0] if parts else None
+
+
+def _bare(names: frozenset[str], prefix: str) -> frozenset[str]:
+    return frozenset(name.removeprefix(prefix) for name in names)
 
 
 def _names(given: Any, parameter: str, of: ResourceType) -> frozenset[str] | None:

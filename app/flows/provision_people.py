@@ -91,11 +91,16 @@ def arrive_all(act: Act, bodies: Mapping[str, Mapping[str, Any]]) -> list[Stored
 
 
 def change(act: Act, person: Person, before: Stored, body: Mapping[str, Any]) -> Stored:
-    """Give a User another body; one that became inactive is shut out in the same transaction."""
+    """Give a User another body; one that became inactive is shut out in the same transaction.
+
+    Raises Uniqueness when another User bears the userName.
+    """
     if body == before.body:
         return before
     check(body)
     after = person_of(person, body, act)
+    if fold(after.user_name or "") != fold(person.user_name or ""):
+        _take_name(act, after)
     if after != person:
         people.save(act.tx, after, act.now)
     stored = scim.save(act.tx, act.client, act.types.user, before, body, act.now)
@@ -175,6 +180,7 @@ def _gone(act: Act, body: Mapping[str, Any]) -> tuple[Person, Stored] | None:
 
 def _come_back(act: Act, person: Person, gone: Stored, body: Mapping[str, Any]) -> Stored:
     after = person_of(replace(person, deleted_at=None), body, act)
+    _take_name(act, after)
     people.save(act.tx, after, act.now)
     memberships.forget(act.tx, person.id)
     act.note("person.restored", person.id)
@@ -192,9 +198,34 @@ def _bearer(act: Act, user_name: str) -> Person | None:
     person = people.lock(act.tx, found.id) if found else None
     if person is None or scim.is_known(act.tx, person.id) or _came_by_sign_in(act, person):
         return person
-    people.save(act.tx, replace(person, user_name=None), act.now)
-    act.note("person.gave_up_user_name", person.id)
+    _give_up_name(act, person)
     return None
+
+
+def _take_name(act: Act, after: Person) -> None:
+    """Let whoever bears this person's new userName give it up, unless they are a User: raises Uniqueness.
+
+    Also who came by sign-in under it. That is most likely the same human being, who signed in before the
+    provider's next cycle; but this User is somebody already, and the name is theirs by the provider's word.
+    """
+    found = people.by_user_name(act.tx, after.user_name or "")
+    if found is None or found.id == after.id:
+        return
+    # Asked before they are held. Who holds one whom no client knows never waits for another person with it,
+    # so it can't be one who waits for this one.
+    if not scim.is_known(act.tx, found.id):
+        bearer = people.lock(act.tx, found.id)
+        if bearer is None or bearer.user_name is None:
+            return  # another request was first; whether it took the name, the index knows
+        if not scim.is_known(act.tx, bearer.id):
+            _give_up_name(act, bearer, to=after.id)
+            return
+    raise Uniqueness("Another User bears this userName.")
+
+
+def _give_up_name(act: Act, person: Person, **detail: str) -> None:
+    people.save(act.tx, replace(person, user_name=None), act.now)
+    act.note("person.gave_up_user_name", person.id, **detail)
 
 
 def _adopted(act: Act, person: Person, body: Mapping[str, Any]) -> Person:

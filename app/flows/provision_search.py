@@ -37,11 +37,11 @@ def answer(deps: Deps, client: Client, read: Read, of: ResourceType | None, quer
 def _by_id(deps: Deps, client: Client, read: Read, of: ResourceType | None, query: Query) -> str:
     page = query.page
     total, shown = 0, list[str]()
-    for each in _types(client, of):
+    for each, asked in _types(client, of, query):
         offset, count = max(page.offset - total, 0), page.count - len(shown)
-        listing = _listing(deps, client, each, query)
+        listing = _listing(deps, client, each, asked)
         found, there_are = _found(read, listing, offset, count)
-        shown += documents(deps, read, each, found, query.projection)
+        shown += documents(deps, read, each, found, asked.projection)
         total += there_are
     return list_text(shown, total, page)
 
@@ -72,14 +72,14 @@ def _by_cursor(
 ) -> str:
     mark = provision_cursor.opened(deps, client, of, query)
     shown, totals, ahead = list[str](), list(mark.totals[: mark.number]), None
-    for number, each in enumerate(_types(client, of)):
+    for number, (each, asked) in enumerate(_types(client, of, query)):
         if number < mark.number:
             continue
         known = mark.totals[number] if mark.totals else None
         start = Start(mark.after if number == mark.number else None, total=known)
         room = query.page.count - len(shown)
-        found = part(read, _listing(deps, client, each, query), start, room)
-        shown += documents(deps, read, each, found.found, query.projection)
+        found = part(read, _listing(deps, client, each, asked), start, room)
+        shown += documents(deps, read, each, found.found, asked.projection)
         totals.append(found.total)
         if ahead is None and query.page.count:
             if found.last is not None:
@@ -93,8 +93,13 @@ def _by_cursor(
     return list_text(shown, sum(totals), query.page, following)
 
 
-def _types(client: Client, of: ResourceType | None) -> tuple[ResourceType, ...]:
-    return client.types.both if of is None else (of,)
+def _types(
+    client: Client, of: ResourceType | None, query: Query
+) -> list[tuple[ResourceType, Query]]:
+    """The types that are asked, each with the query as it means that one."""
+    if of is not None:
+        return [(of, query)]
+    return [(each, query.within(each)) for each in client.types.both]
 
 
 def _listing(deps: Deps, client: Client, of: ResourceType, query: Query) -> Listing:

@@ -278,12 +278,20 @@ class _Link:
                 return (
                     case((kind == "Group", f"{root}/Groups/"), else_=f"{root}/Users/") + self.other
                 )
+        if self.name == "groups":
+            return self._value("displayName")
+        # What is shown of a member who has no displayName (`app.flows.provision_people.person_of`).
+        said = func.nullif(self._value("displayName"), "")
+        return func.coalesce(said, self._value("name.formatted"))
+
+    def _value(self, path: str) -> ColumnElement[str]:
+        """A single value of the other side's, or null."""
         return (
             select(_V.c.head + _V.c.tail)
             .where(
                 _V.c.tenant_id == self.row.c.tenant_id,
                 _V.c.resource_id == self.other,
-                _V.c.path == "displayName",
+                _V.c.path == path,
             )
             .scalar_subquery()
         )

@@ -116,11 +116,14 @@ def delete(endpoint: str, resource_id: str) -> Response:
     return Response(status=204)
 
 
+@blueprint.get("")
+@blueprint.get("/")
 @_of_both("GET")
-def listed(endpoint: str) -> Response:
-    """Answer a query in the address (RFC 7644 §3.4.2)."""
+def listed(endpoint: str | None = None) -> Response:
+    """Answer a query in the address, at the root of every type (RFC 7644 §3.4.2)."""
     with _reading() as client:
-        return _answer(provision.search(here.deps(), client, _of(client, endpoint), request.args))
+        of = None if endpoint is None else _of(client, endpoint)
+        return _answer(provision.search(here.deps(), client, of, request.args))
 
 
 @blueprint.post("/.search")

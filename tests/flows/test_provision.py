@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from app.flows.provision_act import Client
@@ -55,6 +57,72 @@ def test_who_bears_a_user_name_without_a_rule_s_word_gives_it_up(desk, deps, ten
     assert made["id"] != squatter
     assert desk.person(squatter).user_name is None
     assert desk.total() == 1
+
+
+def found(desk, text):
+    return [one["id"] for one in desk.found(text)["Resources"]]
+
+
+STRAYS = [("lti", None), ("oidc", "email"), ("oidc", "userName"), ("local", None)]
+
+
+@pytest.mark.parametrize(("source", "rule"), STRAYS)
+def test_a_user_can_be_renamed_to_what_only_a_stray_bears(desk, deps, tenant, source, rule):
+    mine = desk.create(**ADA)["id"]
+    stray = arrived_by(source, deps, tenant, "Ada.King@x.example", rule)
+    renamed = {"op": "replace", "path": "userName", "value": "ada.king@x.example"}
+    assert desk.patch(mine, renamed)["userName"] == "ada.king@x.example"
+    assert (desk.person(mine).user_name, desk.person(stray).user_name) == (renamed["value"], None)
+    assert desk.log(stray) == [("person.gave_up_user_name", {"request": "PATCH", "to": mine})]
+    assert found(desk, 'userName eq "ADA.king@x.example"') == [mine]
+    other = arrived_by(source, deps, tenant, "countess@x.example", rule)
+    assert desk.put(mine, userName="countess@x.example")["id"] == mine
+    assert desk.person(other).user_name is None
+    assert desk.total() == 1
+
+
+@pytest.mark.parametrize(("source", "rule"), STRAYS)
+def test_a_user_can_come_back_under_what_only_a_stray_bears(desk, deps, tenant, source, rule):
+    mine = desk.create(**ADA)["id"]
+    desk.delete(mine)
+    stray = arrived_by(source, deps, tenant, "ada.king@x.example", rule)
+    assert desk.create(userName="ada.king@x.example", externalId="e-1")["id"] == mine
+    assert desk.person(stray).user_name is None
+    assert ("person.gave_up_user_name", {"request": "POST", "to": mine}) in desk.log(stray)
+
+
+def test_who_gave_a_name_up_still_signs_in_as_before(desk, deps, tenant):
+    mine = desk.create(**ADA)["id"]
+    stray = arrived_by("oidc", deps, tenant, "ada.king@x.example")
+    desk.put(mine, userName="ada.king@x.example")
+    assert desk.person(stray).may_enter
+    # The name has an owner now, and it is no stranger's to give up.
+    with pytest.raises(Uniqueness):
+        desk.create(userName="Ada.King@x.example")
+
+
+def test_of_two_who_are_renamed_to_a_stray_s_name_at_once_one_is(desk, deps, tenant):
+    keys = [desk.create(userName=name)["id"] for name in ("a", "b")]
+    stray = arrived_by("oidc", deps, tenant, "ada")
+    begin, said = threading.Barrier(2), []
+
+    def rename(key):
+        begin.wait(30)
+        try:
+            said.append(desk.put(key, userName="ada")["id"])
+        except Uniqueness:
+            said.append(None)
+
+    both = [threading.Thread(target=rename, args=(key,)) for key in keys]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    assert len(said) == 2
+    assert said.count(None) == 1
+    (mine,) = (one for one in said if one)
+    assert found(desk, 'userName eq "ada"') == [mine]
+    assert desk.person(stray).user_name is None
 
 
 def test_who_comes_back_comes_back_without_roles(desk, deps, tenant):

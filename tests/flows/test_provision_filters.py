@@ -50,7 +50,7 @@ def someone(draw: random.Random, number: int):
         "userName": f"{word()} {number}", "title": maybe(word()), "displayName": maybe(word()),
         "nickName": maybe(word()), "profileUrl": maybe(word()), "externalId": maybe(word()),
         "active": draw.choice([True, False]),
-        "name": {"givenName": maybe(word()), "familyName": maybe(word())},
+        "name": {"givenName": maybe(word()), "familyName": maybe(word()), "formatted": maybe(word())},
         "emails": entries("value", "display"), "phoneNumbers": entries("value"),
         "addresses": entries("country", "locality"), "photos": entries("value"),
         E: maybe({"department": maybe(word()), "manager": maybe(word())}),

@@ -44,6 +44,32 @@ def test_members_and_groups_show_each_other(desk, deps, crowd):
     assert "groups" not in desk.get(inner, GROUP)
 
 
+def test_members_are_found_by_the_name_that_is_shown(desk):
+    full, formatted, nameless = (
+        desk.create(userName=f"m{n}", **body)["id"]
+        for n, body in enumerate([
+            {"displayName": "Ada", "name": {"formatted": "Ada King"}},
+            {"name": {"formatted": "Bob B."}}, {"name": {"givenName": "Cid"}},
+        ])
+    )  # fmt: skip
+    inner = desk.create(GROUP, displayName="Inner")["id"]
+    names = {full: "Ada", formatted: "Bob B.", nameless: None, inner: "Inner"}
+    for key, name in names.items():
+        group = desk.create(GROUP, displayName=f"of {name}", members=refs(key))["id"]
+        assert desk.get(group, GROUP)["members"][0].get("display") == name
+    for text, found in {
+        'members.display eq "bob b."': {"of Bob B."},
+        'members.display sw "ADA"': {"of Ada"},
+        'members.display co "king"': set(),
+        'members[display ew "B." and type eq "User"]': {"of Bob B."},
+        "members.display pr": {"of Ada", "of Bob B.", "of Inner"},
+        "members pr and not (members.display pr)": {"of None"},
+        'members.display eq "inner"': {"of Inner"},
+    }.items():
+        shown = desk.found(text, GROUP)["Resources"]
+        assert {one["displayName"] for one in shown} == found, text
+
+
 def test_membership_is_changed_as_a_set(desk, crowd):
     a, b, c, d, *_ = crowd
     key = desk.create(GROUP, displayName="G", members=refs(a, b))["id"]

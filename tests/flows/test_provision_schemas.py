@@ -284,3 +284,14 @@ def test_what_an_administrator_tries_knows_them(deps, tenant, wire, own):
     assert tried.status == 400
     tried = provision_try.attempt(deps, tenant.id, "default", "POST", "/Users", body.replace('"high"', "3"))  # fmt: skip
     assert json.loads(tried.after)[B] == {"level": 3}
+
+
+def test_a_country_called_co_and_a_urn_with_signs_can_be_filtered_by(deps, tenant, wire):
+    urn = "urn:example:ad+x;y=z@w$v!u*t:User"
+    document = {"id": urn, "attributes": [{"name": "co"}, {"name": "not"}]}
+    schemas.add(deps, tenant.id, "User", document, "operator")
+    wire.made(userName="ada", **{urn: {"co": "DE", "not": "x"}})
+    wire.made(userName="bob", **{urn: {"co": "FR"}})
+    for text in ('co eq "DE"', f'{urn}:co sw "d"', "not pr", f'not (co eq "FR") and {urn}:not pr'):
+        assert wire.found(text) == ["ada"], text
+    assert wire.found("co pr", sortBy=f"{urn}:co", sortOrder="descending") == ["bob", "ada"]

@@ -90,6 +90,7 @@ def test_it_searches_sorts_and_leafs_through(client: Any, user_type: Any) -> Non
     page = client.query(user_type, query_parameters=asked)
     assert [one.user_name for one in page.resources] == ["bob", "ada"]
     assert (page.total_results, page.start_index, page.items_per_page) == (3, 2, 2)
+    assert client.query().total_results == 3
 
 
 def test_a_group_gets_and_loses_a_member(client: Any, user_type: Any, group_type: Any) -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from scim import custom
 from scim.errors import InvalidFilter, InvalidPath, ScimError
 from scim.evaluate import matches
 from scim.filters import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_filter, parse_path
@@ -275,3 +276,64 @@ def test_paths_refused(text):
     with pytest.raises(ScimError) as caught:
         parse_path(text, USER)
     assert caught.value.scim_type in {InvalidPath.scim_type, InvalidFilter.scim_type}
+
+
+WORDS = (
+    "co",
+    "eq",
+    "ne",
+    "sw",
+    "ew",
+    "gt",
+    "ge",
+    "lt",
+    "le",
+    "pr",
+    "and",
+    "or",
+    "not",
+    "true",
+    "null",
+    "False",
+)
+AD_URN = "urn:example:ad(1)+x=y@z$a!b*c;d.e:User"
+AD = custom.types([("User", custom.read({"id": AD_URN, "attributes": [
+    *({"name": word} for word in WORDS),
+    {"name": "cert", "type": "complex", "multiValued": True,
+     "subAttributes": [{"name": "type"}, *({"name": word} for word in WORDS)]},
+]}))], 1).user  # fmt: skip
+AD_BOB = {
+    "userName": "bob",
+    AD_URN: dict.fromkeys(WORDS, "DE") | {"cert": [{"type": "t"} | dict.fromkeys(WORDS, "FR")]},
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_an_attribute_may_be_called_like_an_operator_or_a_value(word):
+    for text in (
+        f'{word} eq "DE"',
+        f"{word.upper()} pr",
+        f'{AD_URN}:{word} co "d"',
+        f'not ({word} eq "x")',
+        f'not({word} eq "x") and not ({AD_URN}:{word} ne "DE")',
+        f'({word} eq "x" or {word} eq "DE") and {word} pr',
+        f'userName eq "x" OR {word} sw "D"',
+        f'cert.{word} eq "FR"',
+        f'cert[{word} eq "FR"]',
+        f'cert[type eq "t" and not ({word} eq "DE")].{word} eq "FR"',
+        f"{AD_URN}:cert[{word} pr and type pr].{word} pr",
+    ):
+        assert holds(text, AD_BOB, AD), text
+        assert not holds(f"not ({text})", AD_BOB, AD), text
+    path = parse_path(f'cert[{word} eq "FR"].{word}', AD)
+    assert (path.sub.name, path.selector.path.leaf.name) == (word, word)
+    assert parse_path(f"{AD_URN}:{word}", AD).attribute.name == word
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["co co co", "not", "not not", "not (co)", "co and", "co pr co pr", "and pr and", "pr", "true", "(or)", "eq eq eq", "not (not)", "not (co pr) (co pr)", f"{AD_URN}:not (co pr)", "co eq or", "cert[not pr", "cert[].co pr"],
+)  # fmt: skip
+def test_names_like_operators_leave_the_grammar_as_it_is(text):
+    with pytest.raises(InvalidFilter):
+        parse_filter(text, AD)

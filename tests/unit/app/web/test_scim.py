@@ -86,6 +86,51 @@ def test_a_search_in_a_body_asks_the_same(idp, babs):
     refused(idp.send("POST", "/.search", []), 400, "invalidSyntax")
 
 
+def test_at_the_root_a_urn_means_the_attribute_of_its_own_type(idp):
+    user = idp.user("team", displayName="Team")
+    group = idp.group("Team", user)
+    for text, found in {
+        'displayName eq "Team"': {user, group},
+        f'{USER_URN}:displayName eq "team"': {user},
+        f'{GROUP_URN}:displayName eq "team"': {group},
+        f'{GROUP_URN.upper()}:DISPLAYNAME sw "t"': {group},
+        f"{GROUP_URN}:members pr": {group},
+        f'{GROUP_URN}:members[value eq "{user}"]': {group},
+        f"{USER_URN}:groups pr": {user},
+        f"{USER_URN}:id pr": {user},
+        f"{GROUP_URN}:meta.created pr": {group},
+        f"not ({GROUP_URN}:displayName pr)": {user},
+        f'{USER_URN}:userName pr or {GROUP_URN}:displayName eq "x"': {user},
+        f"{USER_URN}:displayName pr and {GROUP_URN}:displayName pr": set(),
+    }.items():
+        for more in ({}, {"cursor": "", "count": 9}):
+            answer = idp.send("POST", "/.search", {"filter": text, **more})
+            assert answer.status_code == 200, (text, answer.text)
+            assert {one["id"] for one in answer.json["Resources"]} == found, text
+    refused(
+        idp.send("POST", "/.search", {"filter": f"{GROUP_URN}:userName pr"}), 400, "invalidFilter"
+    )
+    asked = {"attributes": [f"{GROUP_URN}:displayName", f"{USER_URN}:userName"]}
+    shown = {one["id"]: one for one in idp.send("POST", "/.search", asked).json["Resources"]}
+    assert set(shown[user]) == {"schemas", "id", "userName"}
+    assert set(shown[group]) == {"schemas", "id", "displayName"}
+    asked = {"excludedAttributes": f"{GROUP_URN}:displayName,{GROUP_URN}:members"}
+    shown = {one["id"]: one for one in idp.send("POST", "/.search", asked).json["Resources"]}
+    assert shown[user]["displayName"] == "Team"
+    assert not {"displayName", "members"} & set(shown[group])
+
+
+@pytest.mark.parametrize("root", ["", "/"])
+def test_the_root_itself_can_be_asked(idp, babs, root):
+    group = idp.group("G")
+    assert [one["id"] for one in idp.get(root)["Resources"]] == [babs, group]
+    assert [one["id"] for one in idp.get(root, filter="displayName pr")["Resources"]] == [group]
+    assert idp.get(root, count=1, startIndex=2)["itemsPerPage"] == 1
+    refused(idp.send("GET", root, query_string={"filter": "shoeSize pr"}), 400, "invalidFilter")
+    refused(idp.send("GET", root, headers={"Authorization": None}), 401)
+    refused(idp.send("DELETE", root), 405)
+
+
 def test_what_is_described_is_true(idp, deps):
     root = f"{deps.settings.base_url}/scim/v2"
     config = idp.get("/ServiceProviderConfig")

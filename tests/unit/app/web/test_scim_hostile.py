@@ -99,7 +99,7 @@ def test_a_filter_that_is_none_is_refused(idp, text):
     refused(idp.send("GET", "/Users", query_string={"filter": text}), 400, "invalidFilter")
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/Nope", 404), ("GET", "/", 404), ("DELETE", "/Users", 405), ("POST", "/Users/x", 405), ("PATCH", "/Schemas", 405)])  # fmt: skip
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/Nope", 404), ("PUT", "/", 405), ("DELETE", "/Users", 405), ("POST", "/Users/x", 405), ("PATCH", "/Schemas", 405)])  # fmt: skip
 def test_where_there_is_nothing_the_error_is_scim_s(idp, method, path, status):
     refused(idp.send(method, path), status)
 
