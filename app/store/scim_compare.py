@@ -25,6 +25,7 @@ _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "ge": operator.ge, "lt": operator.lt, "le": operator.le,
 }  # fmt: skip
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_INSTANT: Final = datetime.max.replace(tzinfo=UTC)
 _LAST: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 
@@ -89,8 +90,15 @@ def on_time(at: ColumnElement[datetime], path: AttrPath, compare: Compare | None
         return true()
     if not compare.on_number:
         raise InvalidFilter(f"{path.text} is an instant and cannot be compared by {compare.op}.")
-    instant = _EPOCH + timedelta(microseconds=int(compare.operand))
-    return _ordered(compare.op, at, instant)
+    return _ordered(compare.op, at, _instant(compare.operand))
+
+
+def _instant(number: str | float) -> datetime:
+    """The instant of `scim.text.instant_number`, which rounds the last microseconds of the year 9999 up, past it."""
+    try:
+        return _EPOCH + timedelta(microseconds=int(number))
+    except OverflowError:
+        return _LAST_INSTANT
 
 
 def _holds_text(text: ColumnElement[str], op: str, x: str) -> Condition:
