@@ -257,6 +257,9 @@ def crowd(deps, tenant, database_environ):
         ('emails.value eq "u7@x.example" and active eq true', "ix_scim_value_head"),
         ('displayName sw "u 14"', "ix_scim_value_head"),
         ('externalId eq "x7"', "ix_scim_external_id"),
+        ("addresses pr", "ix_scim_value_head"),
+        (f'schemas eq "{E}"', "ix_scim_value_head"),
+        (f'schemas eq "{E}" and not (name pr)', "ix_scim_value_head"),
     ],
 )
 def test_what_a_client_looks_up_by_is_found_by_index(deps, crowd, text, index):
