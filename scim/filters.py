@@ -182,7 +182,7 @@ def _string(text: str) -> str:
     try:
         value: str = json.loads(text)
     except ValueError as why:
-        raise InvalidFilter(f"{text[:200]} is not a JSON string.") from why
+        raise InvalidFilter(f"{text[:200]!r} is not a JSON string.") from why
     if not storable(value):
         raise InvalidFilter("A string in the filter holds a character that no attribute can.")
     return value

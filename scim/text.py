@@ -41,6 +41,11 @@ def storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
+def stored_form(text: str) -> str:
+    """The text, or where no database takes it the Python literal of it."""
+    return text if storable(text) else repr(text)
+
+
 def parse_instant(text: str) -> datetime | None:
     """An xsd:dateTime (RFC 7643 §2.3.5) as an aware UTC datetime, or None if it is not one.
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
+import structlog
+
 from app.deps import Deps
 from app.flows import provision, provision_groups, provision_people, provision_trace
 from app.flows.provision_act import Act, Client, acting
 from app.flows.provision_view import base_url
-from app.kernel.errors import OstiaryError
+from app.kernel.errors import UNEXPECTED, OstiaryError
 from app.store import people
 from app.store.db import Read
 from app.store.scim import Stored
@@ -95,7 +97,7 @@ class _Job:
             try:
                 body = resource.parse(one.data_with(self.made), self.client.types.user).resource
                 provision_people.check(body)
-            except ScimError:
+            except Exception:  # noqa: BLE001 - the step meets it again, and answers
                 break
             found[step[0]] = body
         return found
@@ -108,6 +110,9 @@ class _Job:
         except OstiaryError as away:
             self._broke_off(list(bodies), away)
             return
+        except Exception as error:  # noqa: BLE001 - each is tried alone then
+            _unexpected(error)
+            new = set()
         for together, numbers in groupby(bodies, new.__contains__):
             some = list(numbers)
             if together and not self.is_over and self._load({n: bodies[n] for n in some}):
@@ -118,6 +123,17 @@ class _Job:
 
     def step(self, numbers: Sequence[int]) -> None:
         """Do one operation, or all of a ring or none."""
+        try:
+            self._step(numbers)
+        except OstiaryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not lose what was answered before
+            _unexpected(error)
+            for number in numbers:
+                if number not in self.results:
+                    self._failed(number, 500, UNEXPECTED)
+
+    def _step(self, numbers: Sequence[int]) -> None:
         own = {self.operations[number].makes for number in numbers}
         one = self.operations[numbers[0]]
         missing = self._unmade(numbers, own)
@@ -181,7 +197,7 @@ class _Job:
                 self._done(number, stored.id, stored.version)
 
     def _load(self, bodies: Mapping[int, dict[str, Any]]) -> bool:
-        """Make Users together; False when somebody else has made one of them since."""
+        """Make Users together; False when that can't be, since somebody else has made one of them, say."""
         keys = {number: self.deps.ids.new() for number in bodies}
         said = [self.operations[number].data for number in bodies]
         try:
@@ -192,10 +208,13 @@ class _Job:
                 provision_trace.made(act, self.client, zip(said, made, strict=True))
                 for key in keys.values():
                     act.note("person.provisioned", key)
-        except Uniqueness:
+        except ScimError:
             return False
         except OstiaryError as away:
             self._broke_off(list(bodies), away)
+        except Exception as error:  # noqa: BLE001 - one of them may be at fault: each is tried alone
+            _unexpected(error)
+            return False
         else:
             for number, key in keys.items():
                 self._done(number, key, 1)
@@ -302,6 +321,10 @@ def _complete(act: Act, one: Operation, stored: Stored, made: Mapping[str, str])
 def _type(who: Client | Act, one: Operation) -> ResourceType:
     assert one.of is not None  # noqa: S101 - what has no type has a fault
     return who.types.named(one.of.name)
+
+
+def _unexpected(error: Exception) -> None:
+    structlog.get_logger("ostiary.bulk").error("unexpected", exc_info=error)
 
 
 def _nothing_made(name: str) -> InvalidValue:

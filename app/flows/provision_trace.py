@@ -17,7 +17,7 @@ from app.store import scim_trace
 from app.store.scim import Stored
 from app.store.scim_trace import Traced
 from scim.errors import ScimError
-from scim.text import fold, storable, to_json
+from scim.text import fold, storable, stored_form, to_json
 
 LONGEST: Final = 16_384
 """Characters of a request, or of a resource; what is longer is cut."""
@@ -52,7 +52,7 @@ class Watch:
             return
         with suppress(Unavailable), self.deps.db.tx(self.client.tenant) as tx:
             scim_trace.add(tx, [
-                self._traced(subject[:_LONGEST_SUBJECT], why.status, why.message[:LONGEST], None, None)
+                self._traced(subject[:_LONGEST_SUBJECT], why.status, _cut(stored_form(why.message)), None, None)
             ])  # fmt: skip
 
     @property
@@ -99,7 +99,7 @@ def sent(body: Any) -> str | None:
     if body is None:
         return None
     text = to_json(_hidden(body, 0))
-    return _cut(text if storable(text) else repr(text))
+    return _cut(stored_form(text))
 
 
 def named(body: Any) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.deps import Deps
 from app.store import memberships
@@ -12,10 +12,14 @@ from app.store.db import Read
 from app.store.memberships import Link
 from app.store.scim import Stored
 from scim.attributes import ResourceType
+from scim.errors import TooMany
 from scim.etag import etag
 from scim.represent import EVERYTHING, Meta, Projection, location, represent, spliced
 from scim.schemas import GROUP, USER
 from scim.text import to_json
+
+MOST_MEMBERS: Final = 200_000
+"""What the Groups of one answer may have together: some 27 MiB. A single Group is shown whatever it holds."""
 
 _TYPES = {"User": USER, "Group": GROUP}
 
@@ -50,11 +54,14 @@ def shown(
 def documents(
     deps: Deps, read: Read, of: ResourceType, found: Sequence[Stored], projection: Projection
 ) -> list[str]:
-    """Show resources as JSON; members and groups are loaded only where they will be seen."""
+    """Show resources as JSON; members and groups are loaded only where they will be seen.
+
+    Raises TooMany where several Groups have more than MOST_MEMBERS together.
+    """
     root = base_url(deps)
     members, groups = {}, {}
     if of.name == GROUP.name and projection.wants_named("members", of):
-        members = memberships.members(read, [one.id for one in found])
+        members = _members(read, [one.id for one in found])
     grouped = [one.id for one in found if one.grouped]
     if of.name == USER.name and grouped and projection.wants_named("groups", of):
         groups = memberships.groups(read, grouped)
@@ -71,6 +78,15 @@ def documents(
         else:
             shown.append(to_json(represent(one.body | more, of, meta, projection)))
     return shown
+
+
+def _members(read: Read, ids: Sequence[str]) -> dict[str, list[Link]]:
+    if len(ids) > 1 and memberships.are_more_than(read, ids, MOST_MEMBERS):
+        raise TooMany(
+            f"The Groups of this answer have more than {MOST_MEMBERS:,} members together: ask with"
+            " excludedAttributes=members, or for fewer at once by a smaller count."
+        )
+    return memberships.members(read, ids)
 
 
 def _member(root: str, link: Link) -> dict[str, str]:

@@ -13,7 +13,12 @@ OstiaryError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+UNEXPECTED: Final = (
+    "Something went wrong on our side. Nothing you sent was at fault; please try again."
+)
+"""What a caller is told of any other exception; the log has the rest."""
 
 
 class OstiaryError(Exception):

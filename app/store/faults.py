@@ -74,7 +74,7 @@ _UNKNOWN = "It is not known whether this was saved; repeating it is safe."
 
 def unavailable(error: Fault, moment: Moment) -> Unavailable | None:
     """Return what a caller is told of a fault of the database; None for a fault of our own."""
-    kind = _kind(error)
+    kind = _kind(error, moment)
     if kind is None:
         return None
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -109,7 +109,7 @@ def strip_values(error: Any) -> bool:
     return True
 
 
-def _kind(error: Fault) -> Kind | None:
+def _kind(error: Fault, moment: Moment) -> Kind | None:
     if isinstance(error, exc.TimeoutError):  # every pooled connection is in use
         return BUSY
     code = getattr(error.orig, "sqlite_errorcode", None)
@@ -118,9 +118,10 @@ def _kind(error: Fault) -> Kind | None:
     state = getattr(error.orig, "sqlstate", None)
     if state:
         return _POSTGRES.get(state) or _POSTGRES_CLASSES.get(state[:2])
-    # No word of the server's: it was never reached, or the connection is lost.
-    lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return AWAY if lost else None
+    # No word of the server's: it was never reached, or the connection is lost. One that still stands within a
+    # transaction never asked it: of more parameters than a statement can have, say.
+    unheard = isinstance(error, OperationalError | InterfaceError) and moment is not Moment.INSIDE
+    return AWAY if error.connection_invalidated or unheard else None
 
 
 def _undone(error: Fault, kind: Kind) -> bool:

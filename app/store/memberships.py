@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, literal, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.db import Read, Tx
@@ -52,6 +62,13 @@ def _naming(table: Table, name: Column[Any]) -> Prepared:
 
 
 _OF_GROUPS, _OF_MEMBERS = _linking(membership.c.group_id), _linking(membership.c.person_id)
+_REACHED = Prepared(lambda dialect: select(func.count()).select_from(
+    select(membership.c.group_id)
+    .where(
+        membership.c.tenant_id == bindparam("tenant"), any_of(dialect, membership.c.group_id, "ids")
+    )
+    .limit(bindparam("most")).subquery()
+))  # fmt: skip
 _PEOPLE, _GROUPS = _naming(person, person.c.display_name), _naming(resource, resource.c.body)
 
 
@@ -68,6 +85,12 @@ def members(read: Read, group_ids: Collection[str]) -> dict[str, list[Link]]:
             name = groups[row.person_id].get("displayName")
             found[row.group_id].append(Link(row.person_id, "Group", name))
     return found
+
+
+def are_more_than(read: Read, group_ids: Collection[str], most: int) -> bool:
+    """Tell whether these groups together have more than so many members, without loading any."""
+    asked = _these(read, group_ids) | {"most": most + 1}
+    return bool(_REACHED.scalar(read.conn, asked) > most)
 
 
 def groups(read: Read, member_ids: Collection[str]) -> dict[str, list[Link]]:

@@ -6,11 +6,11 @@ Texts are compared by code points on both databases, and as far as their first H
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, and_, func, literal, true
+from sqlalchemy import ColumnElement, FromClause, and_, func, true
 
 from app.store.sql import position
 from app.store.tables.scim import HEAD
@@ -25,6 +25,7 @@ _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "ge": operator.ge, "lt": operator.lt, "le": operator.le,
 }  # fmt: skip
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_INSTANT: Final = datetime.max.replace(tzinfo=UTC)
 _LAST: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 
@@ -32,7 +33,7 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 def row(v: FromClause, path: AttrPath, compare: Compare | None) -> Condition:
     """A row of `scim_value` that has the path, or one beneath it, and compares so."""
     if compare is None:
-        return has_path(v, path.leaves)
+        return beneath(v, f"{path.text}.") if path.leaf.is_complex else v.c.path == path.text
     if path.leaf.type is AttrType.BOOLEAN:
         word = "true" if compare.operand else "false"
         return and_(v.c.path == path.text, _ordered(compare.op, v.c.head, word))
@@ -41,10 +42,9 @@ def row(v: FromClause, path: AttrPath, compare: Compare | None) -> Condition:
     return and_(v.c.path == path.text, _on_halves(v, compare.op, str(compare.operand)))
 
 
-def has_path(v: FromClause, paths: Iterable[str]) -> Condition:
-    """A row of `scim_value` that has one of these paths."""
-    # Each a parameter of its own: one for all of them would be spread out anew at each execution.
-    return v.c.path.in_([literal(path) for path in paths])
+def beneath(v: FromClause, prefix: str) -> Condition:
+    """A row of `scim_value` whose path begins so: a range, since a schema may have ten thousand paths."""
+    return _begins(v.c.path, prefix)
 
 
 def _ordered(op: str, left: ColumnElement[Any], right: Any) -> Condition:
@@ -89,8 +89,15 @@ def on_time(at: ColumnElement[datetime], path: AttrPath, compare: Compare | None
         return true()
     if not compare.on_number:
         raise InvalidFilter(f"{path.text} is an instant and cannot be compared by {compare.op}.")
-    instant = _EPOCH + timedelta(microseconds=int(compare.operand))
-    return _ordered(compare.op, at, instant)
+    return _ordered(compare.op, at, _instant(compare.operand))
+
+
+def _instant(number: str | float) -> datetime:
+    """The instant of `scim.text.instant_number`, which rounds the last microseconds of the year 9999 up, past it."""
+    try:
+        return _EPOCH + timedelta(microseconds=int(number))
+    except OverflowError:
+        return _LAST_INSTANT
 
 
 def _holds_text(text: ColumnElement[str], op: str, x: str) -> Condition:

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from app.store.db import Read
-from app.store.scim_compare import Condition, has_path, on_text, on_time, row
+from app.store.scim_compare import Condition, beneath, on_text, on_time, row
 from app.store.sql import one_of
 from app.store.tables.people import membership
 from app.store.tables.scim import external_id, resource, value
@@ -205,16 +205,14 @@ class _Whole:
         of = self.asked.of
         if test(Row("schemas", 0, of.schema.id, None)):
             return true()
-        paths = [
-            path
+        found = [
+            beneath(_V, f"{schema.id}:")  # no URN begins with another and a colon
             for schema in of.extensions
             if test(Row("schemas", 0, schema.id, None))
-            for attribute in schema.attributes
-            for path in AttrPath(schema.id, attribute).leaves
         ]
-        if not paths:
+        if not found:
             return false()
-        return self._with(_V, _V.c.resource_id, _V.c.type == of.name, has_path(_V, paths))
+        return self._with(_V, _V.c.resource_id, *self.typed, or_(*found))
 
     def _linked(self, name: str, test: Callable[[_Link], Condition]) -> Condition:
         if self.asked.of.root(name) is None:

@@ -14,7 +14,7 @@ import structlog
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app.kernel.errors import OstiaryError
+from app.kernel.errors import UNEXPECTED, OstiaryError
 from app.web import here
 from lti.errors import LtiError
 from scim.errors import ScimError, error_document
@@ -139,5 +139,4 @@ def _unexpected(error: Exception) -> Response:
     structlog.get_logger("ostiary.web").error(
         "unexpected", request_id=here.request_id(), exc_info=error
     )
-    sentence = "Something went wrong on our side. Nothing you sent was at fault; please try again."
-    return render(Fault(500, "internal_error", sentence))
+    return render(Fault(500, "internal_error", UNEXPECTED))

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from flask import Blueprint, Response, request
+from structlog.contextvars import bound_contextvars
 from werkzeug.datastructures import Headers
 
 from app.flows import provision, provision_bulk, provision_cursor, throttle
@@ -146,7 +147,9 @@ def many() -> Response:
     # Never more than a second holds, or it would be refused for ever.
     more = min(len(asked.operations) // _BULK_PRICE, here.deps().settings.scim_rate - 1)
     _spend(client.tenant, more)
-    return _json(bulk.response(provision_bulk.run(here.deps(), client, asked)))
+    with bound_contextvars(request_id=here.request_id()):
+        results = provision_bulk.run(here.deps(), client, asked)
+    return _json(bulk.response(results))
 
 
 @blueprint.get("/Me")

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.flows import provision_bulk
 from app.flows.provision_act import Client
-from app.kernel.errors import Unavailable
+from app.kernel.errors import UNEXPECTED, Unavailable
 from app.store import audit, guard, memberships
 from scim import bulk
 from scim.custom import STANDARD
@@ -515,6 +516,68 @@ def test_where_the_database_goes_away_what_is_committed_is_told(desk, monkeypatc
     assert why(results[5])[2].startswith("Not tried")
     assert desk.total() == 3
     assert desk.total(of=GROUP) == 0
+
+
+def ours(monkeypatch, module, name, spoken):
+    """Let a function of ours fail where it is told of such."""
+    true = getattr(module, name)
+
+    def faulty(*given, **more):
+        if spoken in repr((given[1:], more)):
+            raise RuntimeError(spoken)
+        return true(*given, **more)
+
+    monkeypatch.setattr(module, name, faulty)
+
+
+def test_a_fault_of_ours_is_that_operation_s_answer_and_the_rest_goes_on(desk, monkeypatch, ada):
+    ours(monkeypatch, provision_bulk.provision_people, "arrive_all", "'b'")
+    ours(monkeypatch, provision_bulk.provision_people, "arrive", "'b'")
+    ours(monkeypatch, provision_bulk.provision_groups, "arrive", "broken")
+    ours(monkeypatch, provision_bulk.provision, "patch", "title")
+    with capture_logs() as lines:
+        results = send(
+            desk,
+            group("g", ada.id),
+            patch(f"/Users/{ada.id}", {"op": "add", "path": "title", "value": "T"}),
+            user("a"), user("b"), user("c"),
+            group("broken", "bulkId:h"), group("h", "bulkId:broken"),
+            group("i", "bulkId:b"),
+            group("j", "bulkId:c"),
+        )  # fmt: skip
+    assert statuses(results) == ["201", "500", "201", "500", "201", "500", "500", "400", "201"]
+    for number in (1, 3, 5, 6):
+        assert why(results[number]) == ("500", None, UNEXPECTED)
+    assert set(names(desk)) == {"a", "c", ada.user_name}
+    assert desk.total(of=GROUP) == 2
+    faults = [line for line in lines if line["event"] == "unexpected"]
+    assert {str(line["exc_info"]) for line in faults} == {"title", "'b'", "broken"}
+
+
+def test_where_the_look_up_of_many_fails_each_is_made_alone(desk, monkeypatch):
+    ours(monkeypatch, provision_bulk.provision_people, "newcomers", "'b'")
+    assert statuses(send(desk, user("a"), user("b"))) == ["201", "201"]
+
+
+def test_what_a_check_of_many_fails_at_fails_alone(desk, monkeypatch):
+    true = provision_bulk.provision_people.check
+
+    def faulty(body):
+        if body["userName"] == "b":
+            raise RuntimeError
+        true(body)
+
+    monkeypatch.setattr(provision_bulk.provision_people, "check", faulty)
+    assert statuses(send(desk, user("a"), user("b"), user("c"))) == ["201", "500", "201"]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_fault_of_ours_counts_as_an_error(desk, monkeypatch, most):
+    ours(monkeypatch, provision_bulk.provision_people, "arrive_all", "'b")
+    ours(monkeypatch, provision_bulk.provision_people, "arrive", "'b")
+    asked = [user("a"), user("b1"), user("b2"), user("c")]
+    results = send(desk, *asked, fail_on_errors=most)
+    assert statuses(results) == ["201", "500", "500"][: most + 1]
 
 
 @pytest.mark.parametrize("first", [user("a"), group("g", "bulkId:h")])

@@ -26,7 +26,7 @@ from scim.schemas import ENTERPRISE_URN, GROUP, USER, USER_URN
 
 E = ENTERPRISE_URN
 WORDS = ["a", "A", "b", "ab", "Ba", 'a"', "a\\", "\u00e9", "\u00c9", "%", "_", "a_b", "a%", "stra\u00dfe", "\ud7ff", "\ue000", "\U0001f600", "\U0010ffff", "x" * 199 + "y" * 3, "x" * 200, "x" * 199 + "Y"]  # fmt: skip
-DATES = ["2026-03-02T09:00:00Z", "2026-03-02T10:00:00+01:00", "2026-03-02T09:00:01Z", "2020-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]  # fmt: skip
+DATES = ["2026-03-02T09:00:00Z", "2026-03-02T10:00:00+01:00", "2026-03-02T09:00:01Z", "2020-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00.0000001-00:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z"]  # fmt: skip
 TEXTS = ["title", "displayName", "name.givenName", "name.familyName", "emails", "emails.value", "emails.type", "phoneNumbers.value", "addresses.country", f"{E}:department", f"{E}:manager.value", "profileUrl", "photos.value", "externalId", "id", "schemas", "groups", "groups.value", "groups.display", "groups.type", "groups.$ref", "meta.resourceType", "meta.location", "meta.version", "userName", f"{USER_URN}:nickName"]  # fmt: skip
 ENTRIES = {"emails": ["value", "type", "display", "primary"], "phoneNumbers": ["value", "type"], "addresses": ["country", "type", "locality"], "name": ["givenName", "familyName"], "groups": ["value", "display", "type"], f"{E}:manager": ["value"], "schemas": ["value"], "meta": ["version", "created"]}  # fmt: skip
 TEXT_OPS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
@@ -205,6 +205,32 @@ def test_an_instant_is_no_text(deps, client, text):
         provision.search(deps, client, USER, {"filter": text})
 
 
+@pytest.mark.parametrize("path", ["meta.created", "meta.lastModified"])
+@pytest.mark.parametrize(
+    ("at", "is_later"),
+    [
+        ("9999-12-31T23:59:59.9999999Z", True),
+        ("9999-12-31T23:59:59.999999+00:00", True),
+        ("0001-01-01T00:00:00Z", False),
+        ("0001-01-01T00:00:00.0000001+00:00", False),
+    ],
+)
+def test_all_are_between_the_ends_of_time(deps, client, path, at, is_later):
+    documents = every(deps, client, USER)
+    for op in ("eq", "ne", "lt", "le", "gt", "ge"):
+        expected = op == "ne" or ((op[0] == "l") == is_later and op != "eq")
+        for text in (f'{path} {op} "{at}"', f'not ({path} {op} "{at}")'):
+            assert check(deps, client, USER, documents, text)
+        found = asked_in_sql(deps, client, USER, parse_filter(f'{path} {op} "{at}"', USER))
+        assert len(found) == (len(documents) if expected else 0), op
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59.9-01:00"])
+def test_an_instant_past_the_ends_of_time_is_refused(deps, client, at):
+    with pytest.raises(InvalidFilter):
+        provision.search(deps, client, USER, {"filter": f'meta.created gt "{at}"'})
+
+
 @pytest.fixture
 def crowd(deps, tenant, database_environ):
     """A thousand and a half, and PostgreSQL has counted them."""
@@ -231,6 +257,9 @@ def crowd(deps, tenant, database_environ):
         ('emails.value eq "u7@x.example" and active eq true', "ix_scim_value_head"),
         ('displayName sw "u 14"', "ix_scim_value_head"),
         ('externalId eq "x7"', "ix_scim_external_id"),
+        ("addresses pr", "ix_scim_value_head"),
+        (f'schemas eq "{E}"', "ix_scim_value_head"),
+        (f'schemas eq "{E}" and not (name pr)', "ix_scim_value_head"),
     ],
 )
 def test_what_a_client_looks_up_by_is_found_by_index(deps, crowd, text, index):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows import provision
+from app.flows import provision, provision_view
 from app.flows.provision_act import Client
 from scim.custom import STANDARD
-from scim.errors import InvalidValue
+from scim.errors import InvalidValue, TooMany
 from scim.schemas import GROUP, USER
 from tests.provisioning import Desk, ids, refs
 
@@ -173,3 +173,23 @@ def test_groups_that_are_in_each_other_can_be_deleted(desk):
     assert ids(desk.get(second, GROUP)) == set()
     desk.delete(second, GROUP)
     assert desk.total(of=GROUP) == 0
+
+
+@pytest.mark.parametrize("more", [{}, {"sortBy": "displayName"}, {"cursor": ""}, {"startIndex": 1}])
+def test_the_members_that_one_list_shows_are_bounded(desk, crowd, monkeypatch, more):
+    made = [
+        desk.create(GROUP, displayName=name, members=refs(*crowd[at : at + 3]))["id"]
+        for at, name in enumerate(("G", "H", "I"))
+    ]
+    monkeypatch.setattr(provision_view, "MOST_MEMBERS", 6)
+    with pytest.raises(TooMany) as refused:
+        desk.found(of=GROUP, **more)
+    for word in ("6 members", "excludedAttributes=members", "count"):
+        assert word in refused.value.message
+    desk.found(of=GROUP, excludedAttributes="members", **more)
+    desk.found(of=GROUP, attributes="displayName", **more)
+    pages = desk.found(of=GROUP, count=2, **more)["Resources"]
+    assert [len(ids(one)) for one in pages] == [3, 3]
+    monkeypatch.setattr(provision_view, "MOST_MEMBERS", 2)
+    assert len(ids(desk.found(of=GROUP, count=1, **more)["Resources"][0])) == 3
+    assert [len(ids(desk.get(key, GROUP))) for key in made] == [3, 3, 3]

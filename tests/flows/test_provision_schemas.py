@@ -15,6 +15,7 @@ from app.flows.bring_back import Back, all_of
 from app.kernel.errors import Conflict, NotFound, Unavailable
 from app.store import audit, scim_schemas
 from app.store.guard import Departure
+from scim import custom
 from scim.schemas import ENTERPRISE_URN
 from tests.conftest import SECRET
 
@@ -295,3 +296,38 @@ def test_a_country_called_co_and_a_urn_with_signs_can_be_filtered_by(deps, tenan
     for text in ('co eq "DE"', f'{urn}:co sw "d"', "not pr", f'not (co eq "FR") and {urn}:not pr'):
         assert wire.found(text) == ["ada"], text
     assert wire.found("co pr", sortBy=f"{urn}:co", sortOrder="descending") == ["bob", "ada"]
+
+
+WIDE = {
+    "id": "urn:example:Wide", "name": "Wide", "attributes": [
+        {"name": f"c{n}", "type": "complex", "multiValued": True, "subAttributes": [
+            {"name": f"x{m}"} for m in range(custom.MAX_ATTRIBUTES)]}
+        for n in range(custom.MAX_ATTRIBUTES)
+    ],
+}  # fmt: skip
+NEIGHBOUR = {"id": "urn:example:Wide2", "name": "Near", "attributes": [{"name": "c1"}]}
+
+
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        ('schemas eq "urn:example:Wide"', ["a"]),
+        ('schemas sw "urn:example:W"', ["a", "b"]),
+        ('schemas[value co "Wide2"]', ["b"]),
+        ("urn:example:Wide:c1 pr", ["a"]),
+        ("urn:example:Wide:c2 pr", []),
+        ('urn:example:Wide:c1[x9 eq "v" or x1 pr]', ["a"]),
+        ('not (schemas eq "urn:example:Wide")', ["b", "c"]),
+        ('schemas eq "urn:example:Wide" and not (c11 pr)', []),
+    ],
+)
+def test_a_schema_of_ten_thousand_paths_is_asked_for_as_one(deps, tenant, wire, term, found):
+    for document in (WIDE, NEIGHBOUR):
+        schemas.add(deps, tenant.id, "User", document, "me")
+    wire.made(userName="a", **{"urn:example:Wide": {"c1": [{"x9": "v"}], "c11": [{"x0": "w"}]}})
+    wire.made(userName="b", **{"urn:example:Wide2": {"c1": "v"}})
+    wire.made(userName="c")
+    for how in ({}, {"sortBy": "userName"}, {"cursor": ""}):
+        assert sorted(wire.found(term, **how)) == found
+        many = " or ".join([term] * 80)
+        assert sorted(wire.found(many, **how)) == found

@@ -17,7 +17,7 @@ from app.store import audit, scim_trace
 from app.store.tables.scim import trace
 from scim.bulk import parse
 from scim.custom import STANDARD
-from scim.errors import ScimError
+from scim.errors import InvalidValue, ScimError
 from scim.schemas import GROUP
 from tests.flows.test_local import EMAIL, PASSWORD, sign_in
 from tests.provisioning import ADA, Desk, off, refs
@@ -56,6 +56,18 @@ def test_each_request_is_there_as_it_came_with_before_and_after(desk, deps, tena
     assert again.before == again.after
     assert (gone.sent, gone.after) == (None, None)
     assert {one.client for one in rows} == {"default"}
+
+
+@pytest.mark.parametrize("reason", ["a\x00b", "\ud800", "\x00" * provision_trace.LONGEST])
+def test_a_reason_that_no_database_takes_is_kept_in_another_form(desk, deps, tenant, reason):
+    with (
+        pytest.raises(InvalidValue),
+        provision_trace.watched(deps, desk.client, "PATCH", "someone", {"a": reason}),
+    ):
+        raise InvalidValue(reason)
+    (row,) = about(deps, tenant, "someone")
+    assert row.refusal[:5] == repr(reason)[:5]
+    assert len(row.refusal) <= provision_trace.LONGEST
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,11 @@ def of_sqlite(code, kind=sqlite3.OperationalError):
     return DBAPIError.instance("SELECT 1", {}, error, sqlite3.Error)
 
 
-def of_postgres(state=None):
+def of_postgres(state=None, *, lost=False):
     kind = psycopg.errors.lookup(state) if state else psycopg.OperationalError
-    return DBAPIError.instance("SELECT 1", {}, kind("a fault"), psycopg.Error)
+    return DBAPIError.instance(
+        "SELECT 1", {}, kind("a fault"), psycopg.Error, connection_invalidated=lost
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def of_postgres(state=None):
         (of_sqlite(sqlite3.SQLITE_CANTOPEN), "database_read_only"),
         (of_sqlite(sqlite3.SQLITE_CORRUPT, sqlite3.DatabaseError), "database_damaged"),
         (of_sqlite(sqlite3.SQLITE_NOTADB, sqlite3.DatabaseError), "database_damaged"),
-        (of_postgres(), "database_unavailable"),
+        (of_postgres(lost=True), "database_unavailable"),
         (of_postgres("08006"), "database_unavailable"),
         (of_postgres("57P01"), "database_unavailable"),
         (of_postgres("57P03"), "database_unavailable"),
@@ -88,6 +90,7 @@ def test_what_became_of_a_commit_is_said_only_where_it_is_known(error, known):
     [
         of_sqlite(sqlite3.SQLITE_ERROR),
         of_sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.IntegrityError),
+        of_postgres(),
         of_postgres("42P01"),
         of_postgres("23505"),
         of_postgres("22P02"),
@@ -95,6 +98,20 @@ def test_what_became_of_a_commit_is_said_only_where_it_is_known(error, known):
 )
 def test_a_fault_of_our_own_sql_is_not_laid_at_the_databases_door(error):
     assert faults.unavailable(error, Moment.INSIDE) is None
+
+
+def test_a_database_that_was_never_reached_is_away():
+    assert faults.unavailable(of_postgres(), Moment.BEGIN).wire_code == "database_unavailable"
+
+
+def test_more_parameters_than_a_statement_can_have_are_a_fault_of_ours(deps, tenant):
+    marks, given = (
+        ("?1000000", (1,)) if deps.db.is_sqlite else (",".join(["%s"] * 70_000), (1,) * 70_000)
+    )
+    with pytest.raises(DBAPIError), deps.db.read(tenant.id) as read:
+        read.conn.exec_driver_sql(f"SELECT 1 WHERE 1 IN ({marks})", given)
+    with deps.db.read(tenant.id) as read:
+        assert read.conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
 def test_a_database_that_others_hold_is_busy(deps, tenant, monkeypatch):
@@ -197,7 +214,7 @@ def test_a_connection_lost_at_the_commit_leaves_it_unknown(request, deps, tenant
 
 @pytest.mark.parametrize("handle", ["read", "system", "snapshot", "tx", "system to write"])
 def test_whether_it_was_saved_is_unknown_only_to_who_writes(deps, tenant, monkeypatch, handle):
-    fault = of_sqlite(sqlite3.SQLITE_IOERR) if deps.db.is_sqlite else of_postgres()
+    fault = of_sqlite(sqlite3.SQLITE_IOERR) if deps.db.is_sqlite else of_postgres(lost=True)
 
     def lost(*_, **__):
         raise fault

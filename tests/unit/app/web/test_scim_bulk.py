@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.factory import create_app
-from app.flows import tenancy
+from app.flows import provision, tenancy
+from app.kernel.errors import UNEXPECTED
 from tests.provisioning import Idp, refused
 
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -49,6 +52,26 @@ def test_a_bulk_is_answered_200_whatever_becomes_of_each(idp, deps):
         },
     }  # fmt: skip
     assert third["status"] == "201"
+
+
+def test_a_fault_of_ours_is_logged_with_the_request_it_came_in(idp, monkeypatch):
+    def faulty(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(provision, "create", faulty)
+    lines = []
+    monkeypatch.setattr(
+        structlog, "get_logger", lambda _: SimpleNamespace(error=lambda event, **said: lines.append(
+            {"event": event, **said, **structlog.contextvars.get_contextvars()}
+        ))
+    )  # fmt: skip
+    answer = idp.send("POST", "/Bulk", request_of(user("a")))
+    (said,) = answer.json["Operations"]
+    assert (said["status"], said["response"]["detail"]) == ("500", UNEXPECTED)
+    (line,) = lines
+    assert line["event"] == "unexpected"
+    assert line["request_id"] == answer.headers["X-Request-Id"]
+    assert structlog.contextvars.get_contextvars() == {}
 
 
 def test_its_bounds_are_those_that_are_published(idp):

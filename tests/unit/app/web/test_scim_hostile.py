@@ -99,6 +99,20 @@ def test_a_filter_that_is_none_is_refused(idp, text):
     refused(idp.send("GET", "/Users", query_string={"filter": text}), 400, "invalidFilter")
 
 
+@pytest.mark.parametrize(
+    "inner",
+    ['type eq "\x00"', 'type eq "\\q\ud800"', "type eq \ud800", "\ud800 pr", 'type eq "\\ud800"'],
+)
+@pytest.mark.parametrize("after", ["].value", "].\ud800", "]\x00", ""])
+def test_a_path_that_nothing_can_hold_is_refused_alone_and_in_a_bulk(idp, babs, inner, after):
+    change = {"Operations": [{"op": "replace", "path": f"emails[{inner}{after}", "value": "x"}]}
+    answer = idp.send("PATCH", f"/Users/{babs}", change)
+    refused(answer, 400, answer.json.get("scimType"))
+    many = {"Operations": [{"method": "PATCH", "path": f"/Users/{babs}", "data": change}] * 2}
+    answer = idp.send("POST", "/Bulk", many)
+    assert [one["status"] for one in answer.json["Operations"]] == ["400", "400"]
+
+
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/Nope", 404), ("PUT", "/", 405), ("DELETE", "/Users", 405), ("POST", "/Users/x", 405), ("PATCH", "/Schemas", 405)])  # fmt: skip
 def test_where_there_is_nothing_the_error_is_scim_s(idp, method, path, status):
     refused(idp.send(method, path), status)
