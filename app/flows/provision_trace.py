@@ -5,6 +5,7 @@ It answers an administrator who asks why someone is not in. What a client sends 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ _LONGEST_SUBJECT = 255
 """What an index takes in any case."""
 
 _HIDDEN = "(a password)"
+_PASSWORD = re.compile(r"(?<![\w$-])password(?![\w$-])", re.IGNORECASE)
+"""Names are compared in any case; a path goes on with a dot or a filter, and begins with a URN perhaps."""
+
 _DEEPEST = 32
 _STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
 
@@ -123,20 +127,35 @@ def _hidden(value: Any, depth: int) -> Any:
         return [_hidden(one, depth + 1) for one in value]
     if not isinstance(value, dict):
         return value
-    path = value.get("path", value.get("Path"))
-    names_it = isinstance(path, str) and _is_password(path.strip())
+    if any(_key(name) == "path" and _speaks_of_it(str(path)) for name, path in value.items()):
+        return {name: _hidden_beside(name, said) for name, said in value.items()}
     return {
-        name: _HIDDEN
-        if _is_password(name) or (names_it and name.lower() == "value")
-        else _hidden(one, depth + 1)
-        if isinstance(one, dict | list)
-        else one
-        for name, one in value.items()
+        name: _HIDDEN if _speaks_of_it(name) else _hidden(said, depth + 1)
+        for name, said in value.items()
     }
 
 
-def _is_password(name: str) -> bool:
-    return name.lower().rpartition(":")[2] == "password"
+def _hidden_beside(name: str, said: Any) -> Any:
+    """What an operation on a password keeps: what it is, and its path up to a filter, which may hold one."""
+    match _key(name):
+        case "op":
+            return said if isinstance(said, str) else _HIDDEN
+        case "path":
+            return _without_filter(str(said))
+        case _:
+            return _HIDDEN
+
+
+def _without_filter(text: str) -> str:
+    return text.partition("[")[0]
+
+
+def _key(name: str) -> str:
+    return name.strip().lower()
+
+
+def _speaks_of_it(name: str) -> bool:
+    return _PASSWORD.search(name) is not None
 
 
 def _text(stored: Stored | None) -> str | None:

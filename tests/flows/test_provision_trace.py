@@ -65,10 +65,23 @@ def test_each_request_is_there_as_it_came_with_before_and_after(desk, deps, tena
         {"Operations": [{"op": "replace", "path": "password", "value": "hush"}]},
         {"Operations": [{"op": "replace", "path": "urn:x:User:Password", "Value": "hush"}]},
         {"Operations": [{"op": "add", "value": {"a": [{"password": {"value": "hush"}}]}}]},
+        {"Operations": [{"op": "add", "PATH": "password", "value": "hush"}]},
+        {"Operations": [{"op": "add", "path": " passWord ", "values": ["hush"]}]},
+        {"Operations": [{"op": "add", "path": "password.x", "value": "hush"}]},
+        {"Operations": [{"op": "add", "path": 'password[value eq "hush"]', "value": "hush"}]},
+        {"Operations": [{"op": "add", "path": 'urn:x:User:password[a eq "b:c"].d', "value": "hush"}]},
+        {"Operations": [{"op": "add", "value": {"PASSWORD": "hush"}}]},
+        {"Operations": [{"op": "add", "value": {" password ": "hush", "urn:x:User:PASSWORD.x": "hush"}}]},
+        {"Operations": [{"method": "PATCH", "data": {"Operations": [{"pAth": "Password", "value": "hush"}]}}]},
     ],
 )  # fmt: skip
 def test_no_password_is_kept(body):
     assert "hush" not in provision_trace.sent(body)
+
+
+def test_what_only_sounds_like_a_password_is_kept():
+    body = {"passwordPolicy": "p-1", "Operations": [{"path": "no-password", "value": "p-2"}]}
+    assert json.loads(provision_trace.sent(body)) == body
 
 
 def test_what_is_refused_is_there_with_the_reason_and_found_by_its_name(desk, deps, tenant):
