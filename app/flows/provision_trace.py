@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.deps import Deps
@@ -49,15 +49,11 @@ class Watch:
         if not self.off:
             scim_trace.add(act.tx, [self.row(before, after)])
 
-    def refused(self, why: ScimError) -> None:
-        """Take down that nothing was done. What can't be noted now must not change the answer."""
-        subject = self.key or named(self.body)
-        if self.off or subject is None or not storable(subject):
-            return
-        with suppress(Unavailable), self.deps.db.tx(self.client.tenant) as tx:
-            scim_trace.add(tx, [
-                self._traced(subject[:_LONGEST_SUBJECT], why.status, why.message[:LONGEST], None, None)
-            ])  # fmt: skip
+    def refusals(self, why: ScimError) -> list[Traced]:
+        """That nothing was done, as it is taken down: under each name by which it can be found."""
+        subjects = [] if self.off else [self.key] if self.key else named(self.body)
+        told = self._traced("", why.status, why.message[:LONGEST], None, None)
+        return [replace(told, subject=one[:_LONGEST_SUBJECT]) for one in subjects if storable(one)]
 
     @property
     def off(self) -> bool:
@@ -86,8 +82,16 @@ def watched(deps: Deps, client: Client, method: str, key: str | None, body: Any)
     try:
         yield watch
     except ScimError as why:
-        watch.refused(why)
+        refused(deps, client, [(watch, why)])
         raise
+
+
+def refused(deps: Deps, client: Client, every: Iterable[tuple[Watch, ScimError]]) -> None:
+    """Take down that nothing was done. What can't be noted now must not change the answer."""
+    rows = [row for watch, why in every for row in watch.refusals(why)]
+    if rows:
+        with suppress(Unavailable), deps.db.tx(client.tenant) as tx:
+            scim_trace.add(tx, rows)
 
 
 def made(act: Act, client: Client, arrived: Iterable[tuple[Any, Stored]]) -> None:
@@ -106,13 +110,19 @@ def sent(body: Any) -> str | None:
     return _cut(text if storable(text) else repr(text))
 
 
-def named(body: Any) -> str | None:
-    """Under what a request that made nothing can be found: its userName, folded, or its displayName."""
+def named(body: Any) -> list[str]:
+    """Under what a request that made nothing can be found: its userName, folded.
+
+    Where it has none: its displayName, its externalId and an e-mail address, as far as it has them.
+    """
     if not isinstance(body, Mapping):
-        return None
-    said = {str(name).lower(): value for name, value in body.items()}
-    name = said.get("username") or said.get("displayname")
-    return by_name(name) if isinstance(name, str) else None
+        return []
+    said = {_key(name): value for name, value in body.items()}
+    emails = said.get("emails")
+    address = _value(next(iter(emails), None) if isinstance(emails, list) else emails)
+    others = [said.get("displayname"), said.get("externalid"), address]
+    every = [said.get("username")] if said.get("username") else others
+    return list(dict.fromkeys(by_name(one) for one in every if one and isinstance(one, str)))
 
 
 def by_name(name: str) -> str:
@@ -156,6 +166,15 @@ def _key(name: str) -> str:
 
 def _speaks_of_it(name: str) -> bool:
     return _PASSWORD.search(name) is not None
+
+
+def _value(item: Any) -> Any:
+    """The value of one of several, or where it is said alone."""
+    return (
+        {_key(name): said for name, said in item.items()}.get("value")
+        if isinstance(item, Mapping)
+        else item
+    )
 
 
 def _text(stored: Stored | None) -> str | None:

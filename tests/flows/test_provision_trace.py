@@ -18,7 +18,7 @@ from app.store.tables.scim import trace
 from scim.bulk import parse
 from scim.custom import STANDARD
 from scim.errors import ScimError
-from scim.schemas import GROUP
+from scim.schemas import ENTERPRISE_URN, GROUP
 from tests.flows.test_local import EMAIL, PASSWORD, sign_in
 from tests.provisioning import ADA, Desk, off, refs
 
@@ -101,6 +101,77 @@ def test_what_is_refused_is_there_with_the_reason_and_found_by_its_name(desk, de
     assert {one.status for one in about(deps, tenant, "name:bob", "nobody")} == {400, 404}
     with deps.db.read(tenant.id) as read:
         assert len(scim_trace.refused(read, 10)) == 4
+
+
+def test_a_creation_without_a_user_name_is_found_by_what_it_has(desk, deps, tenant):
+    mail = [{"value": "Who@x.example", "type": "work"}]
+    for body in ({"externalId": "X-1", "emails": mail}, {"emails": mail[0]}, {"displayName": "W", "emails": []}, {"emails": [7]}):  # fmt: skip
+        with pytest.raises(ScimError):
+            desk.create(**body)
+    for name, count in (("x-1", 1), ("who@x.example", 2), ("w", 1)):
+        assert len(about(deps, tenant, provision_trace.by_name(name))) == count
+
+
+def bulk_run(deps, tenant, *operations):
+    client = Client(tenant.id, "default", types=STANDARD)
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": list(operations)}  # fmt: skip
+    return [one["status"] for one in provision_bulk.run(deps, client, parse(body))]
+
+
+def making(name, bulk_id=None, path="/Users", **more):
+    data = {("userName" if path == "/Users" else "displayName"): name, **more}
+    return {"method": "POST", "path": path, "data": data} | ({"bulkId": bulk_id} if bulk_id else {})
+
+
+def test_what_a_bulk_refuses_before_it_is_tried_is_there_with_the_reason(desk, deps, tenant):
+    def manager(name):
+        return {ENTERPRISE_URN: {"manager": {"value": f"bulkId:{name}"}}}
+
+    desk.create(userName="taken")
+    statuses = bulk_run(
+        deps, tenant,
+        making("nameless", password="hush"),
+        {"method": "GUESS", "path": "/Users", "bulkId": "m", "data": {"userName": "odd"}},
+        making("lost", "l", **manager("nobody")),
+        making("TAKEN", "t"),
+        making("led", "d", **manager("t")),
+        making("taken", "r1", **manager("r2")),
+        making("ring", "r2", **manager("r1")),
+        making("ga", "ga", "/Groups", members=refs("bulkId:gb")),
+        making("gb", "gb", "/Groups", members=refs("bulkId:ga", "nobody")),
+        {"method": "PATCH", "path": "/Users/bulkId:t", "data": {"Operations": [off()]}},
+        {"method": "PUT", "path": "/Users/u-1", "data": making("x", **manager("nobody"))["data"]},
+    )  # fmt: skip
+    assert set(statuses) == {"400", "409"}
+    reasons = {
+        name: {one.refusal for one in about(deps, tenant, f"name:{name}")}
+        for name in ("nameless", "odd", "lost", "led", "taken", "ring", "ga", "gb")
+    }
+    assert reasons == {
+        "nameless": {"A POST needs a bulkId, of 255 characters at most."},
+        "odd": {"An operation's method is POST, PUT, PATCH or DELETE."},
+        "lost": {"No POST of this request has the bulkId 'nobody'."},
+        "led": {"Nothing was made under the bulkId 't', to which this leads."},
+        "taken": {"Another User bears this userName."},
+        "ring": {"Nothing was made under the bulkId 'r1', to which this leads."},
+        "ga": {"Nothing was made under the bulkId 'gb', to which this leads."},
+        "gb": {"There is no User or Group 'nobody' to be a member."},
+    }
+    assert len(about(deps, tenant, "name:taken")) == 2
+    assert [one.method for one in about(deps, tenant, "u-1")] == ["PUT"]
+    assert [one.method for one in about(deps, tenant, "bulkId:t")] == ["PATCH"]
+    (first,) = about(deps, tenant, "name:nameless")
+    assert json.loads(first.sent) == {"userName": "nameless", "password": "(a password)"}
+
+
+def test_who_of_a_ring_is_there_already_is_there_with_the_reason(deps, tenant):
+    ring = [
+        making(f"u{n}", f"u{n}", externalId=f"e{n}", **{ENTERPRISE_URN: {"manager": {"value": f"bulkId:u{1 - n}"}}})
+        for n in range(2)
+    ]  # fmt: skip
+    assert bulk_run(deps, tenant, *ring) == ["201", "201"]
+    assert bulk_run(deps, tenant, *ring) == ["409", "409"]
+    assert [one.status for one in about(deps, tenant, "name:u0", "name:u1")] == [409, 409]
 
 
 def test_long_and_wild_requests_are_cut_and_never_fail(desk, deps, tenant):
