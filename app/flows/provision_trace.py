@@ -18,6 +18,7 @@ from app.store import scim_trace
 from app.store.scim import Stored
 from app.store.scim_trace import Traced
 from scim.errors import ScimError
+from scim.etag import etag
 from scim.text import fold, storable, to_json
 
 LONGEST: Final = 16_384
@@ -46,8 +47,14 @@ class Watch:
 
     def done(self, act: Act, before: Stored | None, after: Stored | None) -> None:
         """Take down what was done, in the transaction in which it was."""
-        if not self.off:
-            scim_trace.add(act.tx, [self.row(before, after)])
+        if self.off:
+            return
+        row = self.row(before, after)
+        scim_trace.add(act.tx, [row])
+        if before is not None and (after is None or after.version != before.version):
+            name = _called(before)
+            if name and (after is None or _called(after) != name):
+                scim_trace.was_called(act.tx, name, row)
 
     def refusals(self, why: ScimError) -> list[Traced]:
         """That nothing was done, as it is taken down: under each name by which it can be found."""
@@ -64,7 +71,13 @@ class Watch:
         """What was done, as it is taken down."""
         stored = after or before
         assert stored is not None  # noqa: S101 - one of them always is
-        return self._traced(stored.id, _STATUS[self.method], None, _text(before), _text(after))
+        texts = _text(before), _text(after)
+        if before and after and before.kept == after.kept and before.version != after.version:
+            texts = (
+                _with_version(before),
+                _with_version(after),
+            )  # its members changed, or externalId
+        return self._traced(stored.id, _STATUS[self.method], None, *texts)
 
     def _traced(
         self, subject: str, status: int, refusal: str | None, before: str | None, after: str | None
@@ -179,6 +192,15 @@ def _value(item: Any) -> Any:
 
 def _text(stored: Stored | None) -> str | None:
     return None if stored is None else _cut(stored.kept)
+
+
+def _with_version(stored: Stored) -> str:
+    version = to_json({"version": etag(stored.version)})
+    return _cut(f'{stored.kept[:-1]},"meta":{version}}}')
+
+
+def _called(stored: Stored) -> str | None:
+    return stored.body.get("userName") or stored.body.get("displayName")
 
 
 def _cut(text: str) -> str:

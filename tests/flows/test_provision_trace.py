@@ -174,6 +174,49 @@ def test_who_of_a_ring_is_there_already_is_there_with_the_reason(deps, tenant):
     assert [one.status for one in about(deps, tenant, "name:u0", "name:u1")] == [409, 409]
 
 
+def meant(deps, tenant, name):
+    with deps.db.read(tenant.id) as read:
+        return scim_trace.meant(read, name, 10)
+
+
+def test_who_was_deleted_or_renamed_is_found_by_what_they_were_called(
+    desk, deps, tenant, other_tenant, clock
+):
+    gone = desk.create(userName="Vera@x.example", externalId="v-1")["id"]
+    desk.delete(gone)
+    clock.move(seconds=1)
+    new = desk.create(userName="vera@X.example")["id"]
+    desk.patch(new, {"op": "replace", "path": "userName", "value": "petrova@x.example"})
+    desk.put(new, userName="orlova@x.example", emails=[{"value": "Mail@x.example"}])
+    team = desk.create(GROUP, displayName="Team")["id"]
+    desk.put(team, GROUP, displayName="Crew")
+    assert meant(deps, tenant, "v-1") == [gone]
+    assert set(meant(deps, tenant, "VERA@x.example")) == {gone, new}
+    for name in ("petrova@x.example", "Orlova@x.example", "mail@x.example"):
+        assert meant(deps, tenant, name) == [new]
+    for name in ("team", "crew"):
+        assert meant(deps, tenant, name) == [team]
+    assert meant(deps, other_tenant, "vera@x.example") == []
+    assert meant(deps, tenant, "nobody") == []
+
+
+def test_a_former_name_leads_to_someone_as_long_as_its_days_last(desk, deps, tenant, clock):
+    key = desk.create(userName="ada")["id"]
+    for name in ("eva", "ada", "eva"):
+        desk.patch(key, {"op": "replace", "path": "userName", "value": name})
+        clock.move(days=20)
+    upkeep.forget(deps)
+    assert meant(deps, tenant, "ada") == [key]
+    desk.delete(key)
+    clock.move(days=29)
+    upkeep.forget(deps)
+    assert meant(deps, tenant, "ada") == []
+    assert meant(deps, tenant, "eva") == [key]
+    clock.move(days=2)
+    upkeep.forget(deps)
+    assert meant(deps, tenant, "eva") == []
+
+
 def test_long_and_wild_requests_are_cut_and_never_fail(desk, deps, tenant):
     deep = leaf = {}
     for _ in range(100):
@@ -313,3 +356,36 @@ def test_the_console_shows_a_persons_history_refusals_and_what_would_be(
     assert desk.get(key)["active"] is False
     assert browser.post("/admin/provisioning/try", data=sent | {"csrf": ""}).status_code == 403
     assert browser.post("/admin/provisioning/try", data=sent | {"path": "/x"}).status_code == 400
+
+
+def test_the_console_finds_who_was_deleted_and_shows_in_which_groups_someone_was(
+    gateway, desk, deps, tenant, clock
+):
+    key = desk.create(**ADA)["id"]
+    crew = desk.create(GROUP, displayName="Crew <1>", members=refs(key))["id"]
+    team = desk.create(GROUP, displayName="Team")["id"]
+    clock.move(seconds=1)
+    desk.patch(crew, {"op": "add", "path": "members", "value": refs(key)}, of=GROUP)
+    desk.patch(crew, {"op": "remove", "path": f'members[value eq "{key}"]'}, of=GROUP)
+    desk.patch(team, {"op": "add", "path": "members", "value": refs(key)}, of=GROUP)
+    with pytest.raises(ScimError):
+        desk.patch(team, {"op": "add", "path": "members", "value": refs(key, "nobody")}, of=GROUP)
+    local.create_administrator(deps, "acme", EMAIL, PASSWORD)
+    browser = gateway()
+    sign_in(browser)
+    page = browser.get(f"/admin/people/{key}/provisioning").text
+    assert page.count("Left the group") == page.count("In the group") == 1
+    assert "Crew &lt;1&gt;" in page
+    assert page.count("<section class=") == 6
+    assert page.count("About the group") == 5
+    assert "There is no User or Group &#39;nobody&#39; to be a member." in page
+    assert "no change" in page
+    assert browser.get(f"/admin/provisioning?q={team}").text.count("<section class=") == 3
+    assert browser.get("/admin/provisioning?q=team").text.count("no change") == 0
+    clock.move(seconds=1)
+    desk.delete(key)
+    found = browser.get("/admin/provisioning?q=ADA@x.example").text
+    assert found.count("<section class=") == 2
+    assert f'href="/admin/people/{key}/provisioning"' in found
+    assert ">deleted<" in found
+    assert "DELETE" in browser.get(f"/admin/people/{key}/provisioning").text
