@@ -118,6 +118,7 @@ def _operation(raw: Any) -> Operation:
         said = by_name(raw, "An operation")
         method = said.get("method")
         method = method.upper() if isinstance(method, str) else None
+        known["data"] = said.get("data") if method != "DELETE" else None
         if method not in _METHODS:
             raise InvalidSyntax("An operation's method is POST, PUT, PATCH or DELETE.")
         known["method"] = method
@@ -126,7 +127,6 @@ def _operation(raw: Any) -> Operation:
         known["version"] = said.get("version")
         if not isinstance(known["version"], str | None):
             raise InvalidValue("An operation's version is an entity tag.")
-        known["data"] = said.get("data") if method != "DELETE" else None
         refers_to = _references(known["target"], known["data"])
     except ScimError as fault:
         return Operation(**known, fault=fault)

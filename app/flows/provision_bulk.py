@@ -17,6 +17,7 @@ import structlog
 from app.deps import Deps
 from app.flows import provision, provision_groups, provision_people, provision_trace
 from app.flows.provision_act import Act, Client, acting
+from app.flows.provision_trace import Watch
 from app.flows.provision_view import base_url
 from app.kernel.errors import UNEXPECTED, OstiaryError
 from app.store import people
@@ -55,12 +56,16 @@ def run(deps: Deps, client: Client, request: BulkRequest) -> list[dict[str, Any]
         else:
             job.step(steps[at])
         at += max(1, len(together))
+    provision_trace.refused(deps, client, job.untold)
     return job.answer()
 
 
 @dataclass(slots=True)
 class _Job:
-    """`made`: ids by bulkId · `results`: by the operation's number · `away`: why no more is tried"""
+    """`made`: ids by bulkId · `results`: by the operation's number · `away`: why no more is tried
+
+    `untold`: what was refused before it came to be a request of its own, which would have left a trace
+    """
 
     deps: Deps
     client: Client
@@ -70,6 +75,7 @@ class _Job:
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: int = 0
     away: OstiaryError | None = None
+    untold: list[tuple[Watch, ScimError]] = field(default_factory=list)
 
     @property
     def is_over(self) -> bool:
@@ -138,10 +144,10 @@ class _Job:
         one = self.operations[numbers[0]]
         missing = self._unmade(numbers, own)
         if one.fault is not None:
-            self._refused(numbers[0], one.fault)
+            self._untried(numbers[0], one.fault)
         elif missing is not None:
             for number in numbers:
-                self._refused(number, _nothing_made(missing))
+                self._untried(number, _nothing_made(missing))
         elif own.isdisjoint(one.refers_to):
             self._alone(numbers[0], one)
         else:
@@ -183,13 +189,14 @@ class _Job:
                 provision_trace.made(act, self.client, zip(asked, arrived.values(), strict=True))
         except ScimError as why:
             met = self._met(numbers) if isinstance(why, Uniqueness) else set()
+            self.untold += [(self._watch(number), why) for number in sorted(met)]
             rest = [number for number in numbers if number not in met]
             if met and rest:
                 self._ring(rest)
             elif not met:
                 led = _nothing_made(self.operations[ring].makes or "")
                 for number in numbers:
-                    self._refused(number, why if number == ring else led)
+                    self._untried(number, why if number == ring else led)
         except OstiaryError as away:
             self._broke_off(numbers, away)
         else:
@@ -258,6 +265,15 @@ class _Job:
 
     def _refused(self, number: int, why: ScimError) -> None:
         self._failed(number, why.status, why.message, why.scim_type)
+
+    def _untried(self, number: int, why: ScimError) -> None:
+        self.untold.append((self._watch(number), why))
+        self._refused(number, why)
+
+    def _watch(self, number: int) -> Watch:
+        one = self.operations[number]
+        key = one.target and bulk.resolve_id(one.target, self.made)
+        return Watch(self.deps, self.client, one.method or "?", key, one.data)
 
     def _broke_off(self, numbers: Iterable[int], away: OstiaryError) -> None:
         if not self.results:

@@ -5,9 +5,10 @@ It answers an administrator who asks why someone is not in. What a client sends 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.deps import Deps
@@ -17,6 +18,7 @@ from app.store import scim_trace
 from app.store.scim import Stored
 from app.store.scim_trace import Traced
 from scim.errors import ScimError
+from scim.etag import etag
 from scim.text import fold, storable, stored_form, to_json
 
 LONGEST: Final = 16_384
@@ -26,6 +28,9 @@ _LONGEST_SUBJECT = 255
 """What an index takes in any case."""
 
 _HIDDEN = "(a password)"
+_PASSWORD = re.compile(r"(?<![\w$-])password(?![\w$-])", re.IGNORECASE)
+"""Names are compared in any case; a path goes on with a dot or a filter, and begins with a URN perhaps."""
+
 _DEEPEST = 32
 _STATUS: Final = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
 
@@ -42,18 +47,20 @@ class Watch:
 
     def done(self, act: Act, before: Stored | None, after: Stored | None) -> None:
         """Take down what was done, in the transaction in which it was."""
-        if not self.off:
-            scim_trace.add(act.tx, [self.row(before, after)])
-
-    def refused(self, why: ScimError) -> None:
-        """Take down that nothing was done. What can't be noted now must not change the answer."""
-        subject = self.key or named(self.body)
-        if self.off or subject is None or not storable(subject):
+        if self.off:
             return
-        with suppress(Unavailable), self.deps.db.tx(self.client.tenant) as tx:
-            scim_trace.add(tx, [
-                self._traced(subject[:_LONGEST_SUBJECT], why.status, _cut(stored_form(why.message)), None, None)
-            ])  # fmt: skip
+        row = self.row(before, after)
+        scim_trace.add(act.tx, [row])
+        if before is not None and (after is None or after.version != before.version):
+            name = _called(before)
+            if name and (after is None or _called(after) != name):
+                scim_trace.was_called(act.tx, name, row)
+
+    def refusals(self, why: ScimError) -> list[Traced]:
+        """That nothing was done, as it is taken down: under each name by which it can be found."""
+        subjects = [] if self.off else [self.key] if self.key else named(self.body)
+        told = self._traced("", why.status, _cut(stored_form(why.message)), None, None)
+        return [replace(told, subject=one[:_LONGEST_SUBJECT]) for one in subjects if storable(one)]
 
     @property
     def off(self) -> bool:
@@ -64,7 +71,13 @@ class Watch:
         """What was done, as it is taken down."""
         stored = after or before
         assert stored is not None  # noqa: S101 - one of them always is
-        return self._traced(stored.id, _STATUS[self.method], None, _text(before), _text(after))
+        texts = _text(before), _text(after)
+        if before and after and before.kept == after.kept and before.version != after.version:
+            texts = (
+                _with_version(before),
+                _with_version(after),
+            )  # its members changed, or externalId
+        return self._traced(stored.id, _STATUS[self.method], None, *texts)
 
     def _traced(
         self, subject: str, status: int, refusal: str | None, before: str | None, after: str | None
@@ -82,8 +95,16 @@ def watched(deps: Deps, client: Client, method: str, key: str | None, body: Any)
     try:
         yield watch
     except ScimError as why:
-        watch.refused(why)
+        refused(deps, client, [(watch, why)])
         raise
+
+
+def refused(deps: Deps, client: Client, every: Iterable[tuple[Watch, ScimError]]) -> None:
+    """Take down that nothing was done. What can't be noted now must not change the answer."""
+    rows = [row for watch, why in every for row in watch.refusals(why)]
+    if rows:
+        with suppress(Unavailable), deps.db.tx(client.tenant) as tx:
+            scim_trace.add(tx, rows)
 
 
 def made(act: Act, client: Client, arrived: Iterable[tuple[Any, Stored]]) -> None:
@@ -102,13 +123,19 @@ def sent(body: Any) -> str | None:
     return _cut(stored_form(text))
 
 
-def named(body: Any) -> str | None:
-    """Under what a request that made nothing can be found: its userName, folded, or its displayName."""
+def named(body: Any) -> list[str]:
+    """Under what a request that made nothing can be found: its userName, folded.
+
+    Where it has none: its displayName, its externalId and an e-mail address, as far as it has them.
+    """
     if not isinstance(body, Mapping):
-        return None
-    said = {str(name).lower(): value for name, value in body.items()}
-    name = said.get("username") or said.get("displayname")
-    return by_name(name) if isinstance(name, str) else None
+        return []
+    said = {_key(name): value for name, value in body.items()}
+    emails = said.get("emails")
+    address = _value(next(iter(emails), None) if isinstance(emails, list) else emails)
+    others = [said.get("displayname"), said.get("externalid"), address]
+    every = [said.get("username")] if said.get("username") else others
+    return list(dict.fromkeys(by_name(one) for one in every if one and isinstance(one, str)))
 
 
 def by_name(name: str) -> str:
@@ -123,24 +150,57 @@ def _hidden(value: Any, depth: int) -> Any:
         return [_hidden(one, depth + 1) for one in value]
     if not isinstance(value, dict):
         return value
-    path = value.get("path", value.get("Path"))
-    names_it = isinstance(path, str) and _is_password(path.strip())
+    if any(_key(name) == "path" and _speaks_of_it(str(path)) for name, path in value.items()):
+        return {name: _hidden_beside(name, said) for name, said in value.items()}
     return {
-        name: _HIDDEN
-        if _is_password(name) or (names_it and name.lower() == "value")
-        else _hidden(one, depth + 1)
-        if isinstance(one, dict | list)
-        else one
-        for name, one in value.items()
+        name: _HIDDEN if _speaks_of_it(name) else _hidden(said, depth + 1)
+        for name, said in value.items()
     }
 
 
-def _is_password(name: str) -> bool:
-    return name.lower().rpartition(":")[2] == "password"
+def _hidden_beside(name: str, said: Any) -> Any:
+    """What an operation on a password keeps: what it is, and its path up to a filter, which may hold one."""
+    match _key(name):
+        case "op":
+            return said if isinstance(said, str) else _HIDDEN
+        case "path":
+            return _without_filter(str(said))
+        case _:
+            return _HIDDEN
+
+
+def _without_filter(text: str) -> str:
+    return text.partition("[")[0]
+
+
+def _key(name: str) -> str:
+    return name.strip().lower()
+
+
+def _speaks_of_it(name: str) -> bool:
+    return _PASSWORD.search(name) is not None
+
+
+def _value(item: Any) -> Any:
+    """The value of one of several, or where it is said alone."""
+    return (
+        {_key(name): said for name, said in item.items()}.get("value")
+        if isinstance(item, Mapping)
+        else item
+    )
 
 
 def _text(stored: Stored | None) -> str | None:
     return None if stored is None else _cut(stored.kept)
+
+
+def _with_version(stored: Stored) -> str:
+    version = to_json({"version": etag(stored.version)})
+    return _cut(f'{stored.kept[:-1]},"meta":{version}}}')
+
+
+def _called(stored: Stored) -> str | None:
+    return stored.body.get("userName") or stored.body.get("displayName")
 
 
 def _cut(text: str) -> str:

@@ -18,7 +18,7 @@ from app.store.tables.scim import trace
 from scim.bulk import parse
 from scim.custom import STANDARD
 from scim.errors import InvalidValue, ScimError
-from scim.schemas import GROUP
+from scim.schemas import ENTERPRISE_URN, GROUP
 from tests.flows.test_local import EMAIL, PASSWORD, sign_in
 from tests.provisioning import ADA, Desk, off, refs
 
@@ -77,10 +77,23 @@ def test_a_reason_that_no_database_takes_is_kept_in_another_form(desk, deps, ten
         {"Operations": [{"op": "replace", "path": "password", "value": "hush"}]},
         {"Operations": [{"op": "replace", "path": "urn:x:User:Password", "Value": "hush"}]},
         {"Operations": [{"op": "add", "value": {"a": [{"password": {"value": "hush"}}]}}]},
+        {"Operations": [{"op": "add", "PATH": "password", "value": "hush"}]},
+        {"Operations": [{"op": "add", "path": " passWord ", "values": ["hush"]}]},
+        {"Operations": [{"op": "add", "path": "password.x", "value": "hush"}]},
+        {"Operations": [{"op": "add", "path": 'password[value eq "hush"]', "value": "hush"}]},
+        {"Operations": [{"op": "add", "path": 'urn:x:User:password[a eq "b:c"].d', "value": "hush"}]},
+        {"Operations": [{"op": "add", "value": {"PASSWORD": "hush"}}]},
+        {"Operations": [{"op": "add", "value": {" password ": "hush", "urn:x:User:PASSWORD.x": "hush"}}]},
+        {"Operations": [{"method": "PATCH", "data": {"Operations": [{"pAth": "Password", "value": "hush"}]}}]},
     ],
 )  # fmt: skip
 def test_no_password_is_kept(body):
     assert "hush" not in provision_trace.sent(body)
+
+
+def test_what_only_sounds_like_a_password_is_kept():
+    body = {"passwordPolicy": "p-1", "Operations": [{"path": "no-password", "value": "p-2"}]}
+    assert json.loads(provision_trace.sent(body)) == body
 
 
 def test_what_is_refused_is_there_with_the_reason_and_found_by_its_name(desk, deps, tenant):
@@ -100,6 +113,120 @@ def test_what_is_refused_is_there_with_the_reason_and_found_by_its_name(desk, de
     assert {one.status for one in about(deps, tenant, "name:bob", "nobody")} == {400, 404}
     with deps.db.read(tenant.id) as read:
         assert len(scim_trace.refused(read, 10)) == 4
+
+
+def test_a_creation_without_a_user_name_is_found_by_what_it_has(desk, deps, tenant):
+    mail = [{"value": "Who@x.example", "type": "work"}]
+    for body in ({"externalId": "X-1", "emails": mail}, {"emails": mail[0]}, {"displayName": "W", "emails": []}, {"emails": [7]}):  # fmt: skip
+        with pytest.raises(ScimError):
+            desk.create(**body)
+    for name, count in (("x-1", 1), ("who@x.example", 2), ("w", 1)):
+        assert len(about(deps, tenant, provision_trace.by_name(name))) == count
+
+
+def bulk_run(deps, tenant, *operations):
+    client = Client(tenant.id, "default", types=STANDARD)
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": list(operations)}  # fmt: skip
+    return [one["status"] for one in provision_bulk.run(deps, client, parse(body))]
+
+
+def making(name, bulk_id=None, path="/Users", **more):
+    data = {("userName" if path == "/Users" else "displayName"): name, **more}
+    return {"method": "POST", "path": path, "data": data} | ({"bulkId": bulk_id} if bulk_id else {})
+
+
+def test_what_a_bulk_refuses_before_it_is_tried_is_there_with_the_reason(desk, deps, tenant):
+    def manager(name):
+        return {ENTERPRISE_URN: {"manager": {"value": f"bulkId:{name}"}}}
+
+    desk.create(userName="taken")
+    statuses = bulk_run(
+        deps, tenant,
+        making("nameless", password="hush"),
+        {"method": "GUESS", "path": "/Users", "bulkId": "m", "data": {"userName": "odd"}},
+        making("lost", "l", **manager("nobody")),
+        making("TAKEN", "t"),
+        making("led", "d", **manager("t")),
+        making("taken", "r1", **manager("r2")),
+        making("ring", "r2", **manager("r1")),
+        making("ga", "ga", "/Groups", members=refs("bulkId:gb")),
+        making("gb", "gb", "/Groups", members=refs("bulkId:ga", "nobody")),
+        {"method": "PATCH", "path": "/Users/bulkId:t", "data": {"Operations": [off()]}},
+        {"method": "PUT", "path": "/Users/u-1", "data": making("x", **manager("nobody"))["data"]},
+    )  # fmt: skip
+    assert set(statuses) == {"400", "409"}
+    reasons = {
+        name: {one.refusal for one in about(deps, tenant, f"name:{name}")}
+        for name in ("nameless", "odd", "lost", "led", "taken", "ring", "ga", "gb")
+    }
+    assert reasons == {
+        "nameless": {"A POST needs a bulkId, of 255 characters at most."},
+        "odd": {"An operation's method is POST, PUT, PATCH or DELETE."},
+        "lost": {"No POST of this request has the bulkId 'nobody'."},
+        "led": {"Nothing was made under the bulkId 't', to which this leads."},
+        "taken": {"Another User bears this userName."},
+        "ring": {"Nothing was made under the bulkId 'r1', to which this leads."},
+        "ga": {"Nothing was made under the bulkId 'gb', to which this leads."},
+        "gb": {"There is no User or Group 'nobody' to be a member."},
+    }
+    assert len(about(deps, tenant, "name:taken")) == 2
+    assert [one.method for one in about(deps, tenant, "u-1")] == ["PUT"]
+    assert [one.method for one in about(deps, tenant, "bulkId:t")] == ["PATCH"]
+    (first,) = about(deps, tenant, "name:nameless")
+    assert json.loads(first.sent) == {"userName": "nameless", "password": "(a password)"}
+
+
+def test_who_of_a_ring_is_there_already_is_there_with_the_reason(deps, tenant):
+    ring = [
+        making(f"u{n}", f"u{n}", externalId=f"e{n}", **{ENTERPRISE_URN: {"manager": {"value": f"bulkId:u{1 - n}"}}})
+        for n in range(2)
+    ]  # fmt: skip
+    assert bulk_run(deps, tenant, *ring) == ["201", "201"]
+    assert bulk_run(deps, tenant, *ring) == ["409", "409"]
+    assert [one.status for one in about(deps, tenant, "name:u0", "name:u1")] == [409, 409]
+
+
+def meant(deps, tenant, name):
+    with deps.db.read(tenant.id) as read:
+        return scim_trace.meant(read, name, 10)
+
+
+def test_who_was_deleted_or_renamed_is_found_by_what_they_were_called(
+    desk, deps, tenant, other_tenant, clock
+):
+    gone = desk.create(userName="Vera@x.example", externalId="v-1")["id"]
+    desk.delete(gone)
+    clock.move(seconds=1)
+    new = desk.create(userName="vera@X.example")["id"]
+    desk.patch(new, {"op": "replace", "path": "userName", "value": "petrova@x.example"})
+    desk.put(new, userName="orlova@x.example", emails=[{"value": "Mail@x.example"}])
+    team = desk.create(GROUP, displayName="Team")["id"]
+    desk.put(team, GROUP, displayName="Crew")
+    assert meant(deps, tenant, "v-1") == [gone]
+    assert set(meant(deps, tenant, "VERA@x.example")) == {gone, new}
+    for name in ("petrova@x.example", "Orlova@x.example", "mail@x.example"):
+        assert meant(deps, tenant, name) == [new]
+    for name in ("team", "crew"):
+        assert meant(deps, tenant, name) == [team]
+    assert meant(deps, other_tenant, "vera@x.example") == []
+    assert meant(deps, tenant, "nobody") == []
+
+
+def test_a_former_name_leads_to_someone_as_long_as_its_days_last(desk, deps, tenant, clock):
+    key = desk.create(userName="ada")["id"]
+    for name in ("eva", "ada", "eva"):
+        desk.patch(key, {"op": "replace", "path": "userName", "value": name})
+        clock.move(days=20)
+    upkeep.forget(deps)
+    assert meant(deps, tenant, "ada") == [key]
+    desk.delete(key)
+    clock.move(days=29)
+    upkeep.forget(deps)
+    assert meant(deps, tenant, "ada") == []
+    assert meant(deps, tenant, "eva") == [key]
+    clock.move(days=2)
+    upkeep.forget(deps)
+    assert meant(deps, tenant, "eva") == []
 
 
 def test_long_and_wild_requests_are_cut_and_never_fail(desk, deps, tenant):
@@ -241,3 +368,36 @@ def test_the_console_shows_a_persons_history_refusals_and_what_would_be(
     assert desk.get(key)["active"] is False
     assert browser.post("/admin/provisioning/try", data=sent | {"csrf": ""}).status_code == 403
     assert browser.post("/admin/provisioning/try", data=sent | {"path": "/x"}).status_code == 400
+
+
+def test_the_console_finds_who_was_deleted_and_shows_in_which_groups_someone_was(
+    gateway, desk, deps, tenant, clock
+):
+    key = desk.create(**ADA)["id"]
+    crew = desk.create(GROUP, displayName="Crew <1>", members=refs(key))["id"]
+    team = desk.create(GROUP, displayName="Team")["id"]
+    clock.move(seconds=1)
+    desk.patch(crew, {"op": "add", "path": "members", "value": refs(key)}, of=GROUP)
+    desk.patch(crew, {"op": "remove", "path": f'members[value eq "{key}"]'}, of=GROUP)
+    desk.patch(team, {"op": "add", "path": "members", "value": refs(key)}, of=GROUP)
+    with pytest.raises(ScimError):
+        desk.patch(team, {"op": "add", "path": "members", "value": refs(key, "nobody")}, of=GROUP)
+    local.create_administrator(deps, "acme", EMAIL, PASSWORD)
+    browser = gateway()
+    sign_in(browser)
+    page = browser.get(f"/admin/people/{key}/provisioning").text
+    assert page.count("Left the group") == page.count("In the group") == 1
+    assert "Crew &lt;1&gt;" in page
+    assert page.count("<section class=") == 6
+    assert page.count("About the group") == 5
+    assert "There is no User or Group &#39;nobody&#39; to be a member." in page
+    assert "no change" in page
+    assert browser.get(f"/admin/provisioning?q={team}").text.count("<section class=") == 3
+    assert browser.get("/admin/provisioning?q=team").text.count("no change") == 0
+    clock.move(seconds=1)
+    desk.delete(key)
+    found = browser.get("/admin/provisioning?q=ADA@x.example").text
+    assert found.count("<section class=") == 2
+    assert f'href="/admin/people/{key}/provisioning"' in found
+    assert ">deleted<" in found
+    assert "DELETE" in browser.get(f"/admin/people/{key}/provisioning").text
