@@ -51,7 +51,7 @@ class Watch:
             return
         row = self.row(before, after)
         scim_trace.add(act.tx, [row])
-        if before is not None and (after is None or after.version != before.version):
+        if before is not None and (after is None or after.kept != before.kept):
             name = _called(before)
             if name and (after is None or _called(after) != name):
                 scim_trace.was_called(act.tx, name, row)
