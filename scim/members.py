@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from scim.cast import by_name
-from scim.errors import InvalidValue, MutabilityError, PayloadTooLarge
+from scim.errors import InvalidFilter, InvalidValue, MutabilityError, PayloadTooLarge
 from scim.nodes import Compare, Node, Or
 from scim.text import storable
 
@@ -80,7 +80,7 @@ def selected_ids(selector: Node, path: str = "members") -> tuple[str, ...]:
         case Or(nodes):
             return tuple(member for node in nodes for member in selected_ids(node, path))
         case _:
-            raise InvalidValue(f'{path} are selected by their value: {path}[value eq "..."].')
+            raise InvalidFilter(f'{path} are selected by their value: {path}[value eq "..."].')
 
 
 def refuse_member_parts(path: str, name: str) -> None:

@@ -185,10 +185,10 @@ def test_member_edits_hold_in_their_order():
 @pytest.mark.parametrize(
     ("path", "error"),
     [
-        ('members[display eq "Babs"]', InvalidValue),
-        ('members[not (value eq "u1")]', InvalidValue),
-        ('members[value sw "u"]', InvalidValue),
-        ('members[value eq "u1" and type eq "User"]', InvalidValue),
+        ('members[display eq "Babs"]', InvalidFilter),
+        ('members[not (value eq "u1")]', InvalidFilter),
+        ('members[value sw "u"]', InvalidFilter),
+        ('members[value eq "u1" and type eq "User"]', InvalidFilter),
         ("members.value", MutabilityError),
         ('members[value eq "u1"].type', MutabilityError),
         ('members[value eq "u1"].display', MutabilityError),
