@@ -153,7 +153,7 @@ class _Patcher:
             except InvalidPath:
                 continue
             if path.attribute is None:
-                self._assign_each(f"{path.urn}:", op, inner)
+                self._extended(path.urn or "", op, inner)
             elif not (path.attribute.read_only or (path.sub and path.sub.read_only)):
                 self._said(path, path.attribute, op, inner)
 
@@ -166,7 +166,13 @@ class _Patcher:
         if operation.op == "remove":
             self.resource.pop(urn, None)
         else:
-            self._assign_each(f"{urn}:", operation.op, operation.value)
+            self._extended(urn, operation.op, operation.value)
+
+    def _extended(self, urn: str, op: str, value: Any) -> None:
+        if value is not None and value not in ("", []):
+            self._assign_each(f"{urn}:", op, value)
+        elif op == "replace":  # an add of nothing takes nothing away
+            self.resource.pop(urn, None)
 
     def _refuse_read_only(self, path: PatchPath, attribute: Attribute) -> None:
         if attribute.read_only or (path.sub is not None and path.sub.read_only):

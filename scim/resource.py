@@ -98,7 +98,7 @@ def _said(body: Any, of: ResourceType) -> Incoming:
     resource = _known(of.roots, given, of, "")
     for schema in of.extensions:
         inner = given.get(schema.id.lower())
-        if inner is None:
+        if inner is None or inner in ("", []):
             continue
         if not isinstance(inner, dict):
             raise InvalidValue(f"{schema.id} takes an object.")

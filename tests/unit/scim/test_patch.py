@@ -514,6 +514,18 @@ def test_a_replacement_of_which_nothing_is_known_is_refused():
         patch(MAILED, {"op": "replace", "path": "emails", "value": [{"unknown": 1}]})
 
 
+@pytest.mark.parametrize("nothing", [None, "", []])
+@pytest.mark.parametrize("path", [E, None])
+def test_nothing_for_an_extension_is_nothing_of_it(nothing, path):
+    def told(op):
+        if path is None:
+            return {"op": op, "value": {E: nothing, "title": "T"}}
+        return {"op": op, "path": path, "value": nothing}
+
+    assert E not in patched(MANAGED, told("replace"))
+    assert patched(MANAGED, told("add"))[E] == MANAGED[E]
+
+
 # Entries that only say how they are called (Entra's roles)
 
 

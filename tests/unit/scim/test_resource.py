@@ -135,7 +135,7 @@ def test_members_are_bounded():
         {"x509Certificates": [{"value": "not base64!"}]},
         {"externalId": 10**400},
         {E: "x"},
-        {E: []},
+        {E: ["x"]},
     ],
 )
 def test_refused(more):
@@ -168,3 +168,8 @@ def test_decode():
 def test_what_is_not_json_is_refused(body):
     with pytest.raises(InvalidSyntax):
         decode(body)
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_an_extension_of_nothing_is_unassigned(nothing):
+    assert E not in user(**{E: nothing})
