@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -184,8 +185,10 @@ _SIMPLE: Final[dict[AttrType, Callable[[Any, str], Any]]] = {
 
 def distinct(items: Any) -> list[Any]:
     """Without what is absent, and each value once (RFC 7643 §2.4)."""
-    result: list[Any] = []
+    seen: dict[Any, Any] = {}
     for item in items:
-        if item is not None and item not in result:
-            result.append(item)
-    return result
+        if item is not None:
+            # By a key: a PATCH does it once for each operation, and others wait meanwhile.
+            key = json.dumps(item, sort_keys=True) if isinstance(item, dict) else item
+            seen.setdefault(key, item)
+    return list(seen.values())

@@ -18,7 +18,7 @@ MAX_URN: Final = 200
 MAX_ATTRIBUTES: Final = 100
 MAX_NAME: Final = 100
 MAX_TEXT: Final = 1_000
-_URN: Final = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9()+.:=@;$_!*-]*[A-Za-z0-9]")
+_URN: Final = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9()+,.:=@;$_!*-]*[A-Za-z0-9]")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9$_-]*")
 _OURS: Final = "urn:ietf:params:scim:"
 _RESERVED: Final = frozenset({"members", "groups", "password", *(a.name.lower() for a in COMMON)})
@@ -81,10 +81,6 @@ def read(document: Any) -> Schema:
     """A schema document as a schema; raises InvalidValue, or InvalidSyntax for a name said twice."""
     said = _object(document, "A schema")
     urn = said.get("id")
-    if isinstance(urn, str) and "," in urn:
-        raise InvalidValue(
-            "A schema's id can't hold a comma: clients name several attributes with commas between."
-        )
     if not isinstance(urn, str) or len(urn) > MAX_URN or not _URN.fullmatch(urn):
         raise InvalidValue(
             f"A schema's id is a URN of {MAX_URN} characters at most, such as urn:example:badge."

@@ -35,6 +35,7 @@ from scim.resource import ALWAYS_SAID, Resource, check_immutable, check_required
 MAX_OPERATIONS: Final = 1_000
 _MOST_LOOKS: Final = 20_000
 _LONG_FILTER: Final = 64
+_MANY: Final = 16
 _OPS: Final = frozenset({"add", "remove", "replace"})
 
 
@@ -106,8 +107,9 @@ def _operation(raw: quirks.RawOperation) -> Operation:
 
 
 def _count(operation: Operation) -> int:
-    """How many an operation counts for: without a path, each attribute that it names is one."""
-    if not isinstance(operation.value, dict):
+    """How many an operation counts for: where each key of its value is a path, each is one."""
+    paths = operation.path is None or operation.path.strip().lower().startswith("urn:")
+    if not paths or not isinstance(operation.value, dict):
         return 1
     inner = (one for one in operation.value.values() if isinstance(one, dict))
     return max(1, len(operation.value) + sum(map(len, inner)))
@@ -184,7 +186,7 @@ class _Patcher:
             return
         holder = self.resource if path.urn is None else dict(self.resource.get(path.urn, {}))
         current = holder.get(attribute.name)
-        self._look(path, current)
+        self._look(path, value, current)
         new = _changed(path, attribute, op, value, current)
         if not is_kept(attribute, self._of) or (new is None and self._adds_nothing(attribute, op)):
             return
@@ -212,10 +214,11 @@ class _Patcher:
         """An add takes nothing away (RFC 7644 §3.5.2.1); what must have a value is refused all the same."""
         return op == "add" and not (attribute.required or attribute.name in ALWAYS_SAID)
 
-    def _look(self, path: PatchPath, current: Any) -> None:
-        """Count the entries that a path's filter is asked of: others wait for this request."""
-        if path.selector is not None and isinstance(current, list):
-            self._looks += len(current) * (1 + len(path.text) // _LONG_FILTER)
+    def _look(self, path: PatchPath, value: Any, current: Any) -> None:
+        """Count the entries that an operation goes through: others wait for this request."""
+        if isinstance(current, list):
+            named = len(value) if isinstance(value, list) else 1
+            self._looks += len(current) * (1 + len(path.text) // _LONG_FILTER + named // _MANY)
         if self._looks > _MOST_LOOKS:
             raise PayloadTooLarge("This PATCH looks at too many values. Send it in several.")
 

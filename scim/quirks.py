@@ -51,12 +51,16 @@ def _remove_without_path(operation: RawOperation) -> list[RawOperation]:
     value = operation.get("value")
     if operation.get("op") != "remove" or "path" in operation or not isinstance(value, dict):
         return [operation]
+
     # Of members a null names nobody; of all else it says which attribute is meant.
+    def of_members(path: str) -> bool:
+        return path.rpartition(":")[2].strip().lower() == "members"
+
     return [
         {
             "op": "remove",
             "path": path,
-            "value": [] if what is None and path.lower() == "members" else what,
+            "value": [] if what is None and of_members(path) else what,
         }
         for path, what in value.items()
     ]

@@ -67,9 +67,10 @@ def remove(deps: Deps, acting: Acting, destination_id: str) -> None:
     """Remove a destination for good: what waits for it is given up, its tokens are revoked. Raises NotFound."""
     with acting as (tx, by):
         now = deps.clock()
+        # Deliveries, store: as in `switch`.
+        outbox.let_go(tx, RECORD_STORE + destination_id)
         if not destinations.remove(tx, destination_id):
             raise NotFound("There is no such destination.")
-        outbox.let_go(tx, RECORD_STORE + destination_id)
         tokens.revoke_of(tx, "set", destination_id, now)
         audit.record(tx, deps.ids.new(), now, by, "destination.removed", destination_id)
 

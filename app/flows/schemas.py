@@ -58,6 +58,10 @@ def remove(deps: Deps, tenant: TenantId, urn: str, by: str) -> Schema:
 def _check_new(schema: Schema, own: dict[str, Own]) -> None:
     if len(own) >= MOST:
         raise Conflict(f"There may be {MOST} schemas at most.")
+    if "," in schema.id:
+        raise Invalid(
+            "A schema's id can't hold a comma: clients name several attributes with commas between."
+        )
     urn = f"{schema.id.lower()}:"
     for other in own:
         # A path within the one could be read as a path within the other.

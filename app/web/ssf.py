@@ -12,6 +12,8 @@ from flask import Blueprint, Response
 
 from app.flows import event_streams, throttle
 from app.kernel.errors import Refused, Throttled
+from app.kernel.tenant import TenantId
+from app.store.tokens import Token
 from app.web import bodies, guard, here
 from scim import set_delivery
 from scim.set_delivery import Poll
@@ -23,10 +25,10 @@ _LARGEST_BODY: Final = 512 * 1024
 _LONGEST_WAIT: Final = 10.0
 _LOOK_EVERY: Final = 0.5
 _SHARE: Final = 4
-"""One of so many threads of a process may wait for an event to come, at least one, and one for a receiver."""
+"""One of so many threads of a process may wait for an event to come, at least one; half of them for one tenant, and one for a receiver."""
 
 _COME_AGAIN: Final = 5
-_WAITING: Final[set[str]] = set()
+_WAITING: Final[dict[str, TenantId]] = {}
 _LOCK: Final = Lock()
 
 
@@ -41,28 +43,30 @@ def poll() -> Response:
     answer = _poll(asked)
     if answer["sets"] or asked.at_once or asked.most == 0:
         return _said(answer)
-    with _room(token.client, max(1, deps.settings.web_threads // _SHARE)):
+    with _room(token, max(1, deps.settings.web_threads // _SHARE)):
         answer = _wait(Poll(asked.most, asked.at_once, (), {}), answer)
     return _said(answer)
 
 
 @contextmanager
-def _room(receiver: str, most: int) -> Iterator[None]:
+def _room(token: Token, most: int) -> Iterator[None]:
     """Wait in here: each holds a thread, and the others are for those who work. Raises Throttled.
 
     An answer at once would only bring the next question at once.
     """
     with _LOCK:
-        if receiver in _WAITING or len(_WAITING) >= most:
+        of_tenant = sum(one == token.tenant.id for one in _WAITING.values())
+        taken = len(_WAITING) >= most or of_tenant >= max(1, most // 2)
+        if taken or token.client in _WAITING:
             raise Throttled(
                 "Nothing waits for you, and as many wait for an event as can. Come again in some seconds, or "
                 "say returnImmediately.", retry_after=_COME_AGAIN,
             )  # fmt: skip
-        _WAITING.add(receiver)
+        _WAITING[token.client] = token.tenant.id
     try:
         yield
     finally:
-        _WAITING.discard(receiver)
+        _WAITING.pop(token.client, None)
 
 
 def _wait(asked: Poll, answer: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from app.flows import provision_try, schemas, tenancy
 from app.flows.bring_back import Back, all_of
-from app.kernel.errors import Conflict, NotFound, Unavailable
+from app.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from app.store import audit, scim_schemas
 from app.store.guard import Departure
 from scim import custom
@@ -331,3 +331,14 @@ def test_a_schema_of_ten_thousand_paths_is_asked_for_as_one(deps, tenant, wire, 
         assert sorted(wire.found(term, **how)) == found
         many = " or ".join([term] * 80)
         assert sorted(wire.found(many, **how)) == found
+
+
+def test_a_urn_with_a_comma_is_refused_and_one_that_is_there_can_be_removed(deps, tenant, wire):
+    document = {"id": "urn:example:a,b", "attributes": [{"name": "x"}]}
+    with pytest.raises(Invalid, match="comma"):
+        schemas.add(deps, tenant.id, "User", document, "operator")
+    with deps.db.tx(tenant.id) as tx:
+        scim_schemas.count_up(tx)
+        scim_schemas.put(tx, "User", custom.read(document), deps.clock(), deps.clock())
+    wire.made(userName="ada")
+    schemas.remove(deps, tenant.id, "urn:example:a,b", "operator")

@@ -602,3 +602,20 @@ def test_a_patch_looks_at_so_many_values_and_no_more():
 
 def test_a_null_names_no_members():
     assert members({"op": "remove", "value": {"members": None}}) == MemberChanges()
+
+
+def test_each_value_of_an_operation_without_a_filter_is_looked_at_too():
+    had = {"userName": "u", "addresses": [{"country": str(n)} for n in range(256)]}
+    change = {"op": "replace", "path": "addresses.postalCode", "value": "1"}
+    with pytest.raises(PayloadTooLarge):
+        patch(had, *[change] * 100)
+
+
+def test_a_member_with_all_its_parts_is_one_operation():
+    one = {"op": "add", "path": "members", "value": {"value": "u", "display": "U", "type": "User"}}
+    assert len(parse_operations({"Operations": [one] * MAX_OPERATIONS})) == MAX_OPERATIONS
+
+
+@pytest.mark.parametrize("name", [f"{USER_URN[:-4]}Group:members", " Members "])
+def test_a_null_names_no_members_however_they_are_spelled(name):
+    assert members({"op": "remove", "value": {name: None}}) == MemberChanges()

@@ -142,9 +142,9 @@ def test_one_poll_of_a_receiver_waits_and_a_quarter_of_the_threads(
         seen.append(set(ssf._WAITING))
         come_again(poll({}))
         assert poll({}, token=others[0].token).json["sets"] == {}
-        ssf._WAITING.add(others[0].id)
+        ssf._WAITING[others[0].id] = other_tenant.id
         come_again(poll({}, token=others[1].token))
-        ssf._WAITING.discard(others[0].id)
+        del ssf._WAITING[others[0].id]
         assert poll({"returnImmediately": True}).json["sets"] == {}
 
     monkeypatch.setattr(ssf.time, "sleep", meanwhile)
