@@ -257,7 +257,9 @@ def test_what_provisioning_asked_for_is_shown_and_tried_out(demo: Demo, administ
     made = demo.scim("POST", "/Users", body).json()["id"]
     assert demo.scim("POST", "/Users", body).status_code == 409
     go(administrator, f"{base}/admin/provisioning", "Provisioning")
-    page.get_by_label("User name, e-mail address, externalId or group name").fill("traced@campus.example")
+    page.get_by_label("User name, e-mail address, externalId or group name").fill(
+        "traced@campus.example"
+    )
     page.get_by_role("button", name="Look up").click()
     page.get_by_text("What was sent").first.click()
     assert page.get_by_text("Another User bears this userName.").count() == 1
